@@ -1,0 +1,78 @@
+//! One number for a configuration: the same for the same values, whatever their order, layout, comments
+//! and files. It tells whether two daemons run the same configuration; it is no proof against forgery.
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+use vipkit_core::vrrp::{Authentication, SimplePassword};
+
+use crate::tree::{Datum, Table};
+use crate::vrrp::Instance;
+
+/// SHA-256 over the values of a configuration, passwords from key files included. Shown as its first
+/// 12 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// Of the merged tables, and of the instances for what they have from key files.
+    pub(crate) fn new<'i>(table: &Table, instances: impl Iterator<Item = &'i Instance>) -> Self {
+        let mut hash = Sha256::new();
+        add_table(&mut hash, table);
+        for instance in instances {
+            match &instance.authentication {
+                Authentication::None => hash.update([0; 8]),
+                Authentication::Pass(password) => hash.update(SimplePassword::wire(password)),
+            }
+        }
+        Self(hash.finalize().into())
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().take(6).try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({self})")
+    }
+}
+
+/// Each value is its kind and length before its content, so that no two trees read the same.
+fn add(hash: &mut Sha256, datum: &Datum) {
+    match datum {
+        Datum::Text(text) => add_text(hash, text),
+        Datum::Integer(number) => {
+            hash.update(b"i");
+            hash.update(number.to_be_bytes());
+        }
+        Datum::Boolean(truth) => hash.update(if *truth { b"t" } else { b"f" }),
+        Datum::List(values) => {
+            add_head(hash, b"l", values.len());
+            values.iter().for_each(|value| add(hash, &value.datum));
+        }
+        Datum::Table(table) => add_table(hash, table),
+        Datum::Float | Datum::Date => hash.update(b"o"),
+    }
+}
+
+fn add_table(hash: &mut Sha256, table: &Table) {
+    add_head(hash, b"m", table.len());
+    for (key, entry) in table {
+        add_text(hash, key);
+        add(hash, &entry.value.datum);
+    }
+}
+
+fn add_text(hash: &mut Sha256, text: &str) {
+    add_head(hash, b"s", text.len());
+    hash.update(text);
+}
+
+fn add_head(hash: &mut Sha256, kind: &[u8; 1], length: usize) {
+    hash.update(kind);
+    hash.update(u64::try_from(length).unwrap_or(u64::MAX).to_be_bytes());
+}

@@ -1,0 +1,36 @@
+//! vipkit.toml to valid types: every key, default and rule is here, and what a daemon gets cannot be wrong.
+//! Start at [`load`] (files) or [`parse`] (text alone); a table is one file that declares its keys and
+//! reads them through a `Section`. It looks at the configuration only: never at the host, its interfaces or
+//! its addresses.
+#![forbid(unsafe_code)]
+
+mod address;
+mod authentication;
+mod config;
+mod conflicts;
+mod context;
+mod digest;
+mod duration;
+mod fault;
+mod garp;
+mod load;
+mod node;
+mod section;
+mod source;
+mod syntax;
+mod tree;
+mod vrrp;
+
+#[cfg(test)]
+mod documentation;
+#[cfg(test)]
+mod testing;
+
+pub use config::{Config, parse};
+pub use digest::Digest;
+pub use fault::{FAULTS_MAX, Fault, Faults, Place, Position};
+pub use garp::Garp;
+pub use load::{CONF_D_FILES_MAX, DEFAULT_PATH, FILE_BYTES_MAX, load};
+pub use node::Node;
+pub use source::Source;
+pub use vrrp::{INSTANCES_MAX, Instance};

@@ -1,0 +1,253 @@
+//! A small reader of tables. Every key is declared once, as a [`Key`]: its name, what may stand there, what
+//! it is when left out, what it means and how it is read. A [`Section`] hands out the values, writes down
+//! what is wrong instead of stopping, and at the end names the keys nobody knows. Knows no rule of VRRP.
+
+use std::ops::RangeInclusive;
+
+use crate::context::{Context, quote};
+use crate::source::At;
+use crate::syntax;
+use crate::tree::{Datum, Entry, Table, Value};
+
+/// What the documentation says of a key.
+#[derive(Clone, Copy)]
+pub(crate) struct About {
+    pub name: &'static str,
+    /// What may stand there, as the end of "must be ...".
+    pub kind: &'static str,
+    pub absent: Absent,
+    /// Its meaning, in one line.
+    #[cfg_attr(not(test), expect(dead_code, reason = "compared with the manual by a test"))]
+    pub doc: &'static str,
+}
+
+/// What a key is when it is left out.
+#[derive(Clone, Copy)]
+pub(crate) enum Absent {
+    /// It must not be.
+    Required,
+    /// This TOML text.
+    Default(&'static str),
+    /// None; in words, what happens then.
+    None(
+        #[cfg_attr(not(test), expect(dead_code, reason = "compared with the manual by a test"))] &'static str,
+    ),
+}
+
+/// A key and how its value is read; whoever reads none has said why in the context.
+pub(crate) struct Key<T> {
+    pub about: About,
+    pub read: fn(&mut Field<'_, '_>) -> Option<T>,
+}
+
+/// A table that is being read.
+pub(crate) struct Section<'f, 's> {
+    cx: &'f mut Context<'s>,
+    table: &'f Table,
+    /// Its keys joined with dots; empty at the top level.
+    path: String,
+    at: At,
+    known: &'static [About],
+}
+
+impl<'f, 's> Section<'f, 's> {
+    /// The top level of the configuration.
+    pub fn top(cx: &'f mut Context<'s>, table: &'f Table, known: &'static [About]) -> Self {
+        Self { cx, table, path: String::new(), at: At { source: 0, offset: 0 }, known }
+    }
+
+    /// The key's value, or its default; none if it has none or a fault.
+    pub fn get<T>(&mut self, key: &Key<T>) -> Option<T> {
+        let about = &key.about;
+        let default;
+        let (at, value) = match (self.table.get(about.name), about.absent) {
+            (Some(Entry { at, value }), _) => (*at, value),
+            (None, Absent::Default(text)) => {
+                default = syntax::constant(text, self.at)?;
+                (self.at, &default)
+            }
+            (None, Absent::Required) => {
+                let what = format!("[{}] has no {:?}", self.path, about.name);
+                self.cx.missing(self.at, what, format!("it is required, and must be {}", about.kind));
+                return None;
+            }
+            (None, Absent::None(_)) => return None,
+        };
+        (key.read)(&mut Field { cx: self.cx, about, path: &self.path, at, value })
+    }
+
+    /// Where the key's value stands; the table's own place if it is left out.
+    pub fn at<T>(&self, key: &Key<T>) -> At {
+        self.table.get(key.about.name).map_or(self.at, |entry| entry.value.at)
+    }
+
+    pub fn has<T>(&self, key: &Key<T>) -> bool {
+        self.table.contains_key(key.about.name)
+    }
+
+    /// A fault of this table as a whole or between its keys.
+    pub fn fault(&mut self, at: At, what: &str, hint: impl Into<String>) {
+        self.cx.fault(at, format!("{what} {}", within(&self.path)), hint);
+    }
+
+    /// One of several keys must be there and none is.
+    pub fn lacks(&mut self, keys: &str, hint: &str) {
+        self.cx.missing(self.at, format!("[{}] has {keys}", self.path), hint);
+    }
+
+    /// Ends the reading: keys that are not known are faults.
+    pub fn finish(self) {
+        self.refuse_unknown(|name| format!("unknown key {}", quote(name)));
+    }
+
+    /// The same without showing the keys, for a table where a secret may stand in the place of one.
+    pub fn finish_unnamed(self) {
+        self.refuse_unknown(|_| "unknown key".to_owned());
+    }
+
+    fn refuse_unknown(self, what: impl Fn(&str) -> String) {
+        for (name, entry) in self.table {
+            if !self.known.iter().any(|about| about.name == name) {
+                let what = format!("{} {}", what(name), within(&self.path));
+                self.cx.unknown(entry.at, self.path.is_empty(), what, self.instead_of(name));
+            }
+        }
+    }
+
+    fn instead_of(&self, name: &str) -> String {
+        let names = self.known.iter().map(|about| about.name);
+        match closest(name, names.clone()) {
+            Some(close) => format!("did you mean {close:?}?"),
+            None => format!("known here: {}", names.collect::<Vec<_>>().join(", ")),
+        }
+    }
+}
+
+/// The known name that `name` is probably a slip of.
+fn closest(name: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    // Longer than any key, and the distance takes memory in proportion.
+    const NAME_MAX: usize = 64;
+    let tolerated = (name.len() / 3).max(1);
+    (name.len() <= NAME_MAX)
+        .then(|| known.map(|known| (strsim::damerau_levenshtein(name, known), known)).min())?
+        .filter(|&(distance, _)| distance <= tolerated)
+        .map(|(_, known)| known)
+}
+
+/// One value that is being read.
+pub(crate) struct Field<'f, 's> {
+    pub cx: &'f mut Context<'s>,
+    about: &'f About,
+    /// Of the table it is in.
+    path: &'f str,
+    /// Its key's place.
+    at: At,
+    pub value: &'f Value,
+}
+
+impl<'f, 's> Field<'f, 's> {
+    /// The value is not what the key takes. `found` must not be a secret.
+    pub fn wrong(&mut self, found: &str, hint: impl Into<String>) {
+        self.fault(&format!("must be {}, not {found}", self.about.kind), hint);
+    }
+
+    /// A fault of this value: `predicate` follows the key's name. It must not hold a secret.
+    pub fn fault(&mut self, predicate: &str, hint: impl Into<String>) {
+        let Self { about, path, value, .. } = self;
+        self.cx.fault(value.at, format!("{:?} {} {predicate}", about.name, within(path)), hint);
+    }
+
+    /// The value has another type than the key takes. The value itself is not shown.
+    pub fn mistyped(&mut self, hint: impl Into<String>) {
+        self.wrong(self.value.datum.kind(), hint);
+    }
+
+    pub fn text(&mut self) -> Option<&'f str> {
+        match &self.value.datum {
+            Datum::Text(text) => return Some(text),
+            Datum::Integer(number) => self.mistyped(format!("write it in quotes: \"{number}\"")),
+            _ => self.mistyped("write it in quotes"),
+        }
+        None
+    }
+
+    pub fn boolean(&mut self) -> Option<bool> {
+        match self.value.datum {
+            Datum::Boolean(truth) => return Some(truth),
+            Datum::Text(_) => self.mistyped("write it without quotes"),
+            _ => self.mistyped("write true or false"),
+        }
+        None
+    }
+
+    pub fn integer(&mut self) -> Option<i64> {
+        match self.value.datum {
+            Datum::Integer(number) => return Some(number),
+            Datum::Text(_) => self.mistyped("write it without quotes"),
+            _ => self.mistyped("write a number"),
+        }
+        None
+    }
+
+    /// An integer of a range.
+    pub fn count(&mut self, range: RangeInclusive<u8>, hint: &str) -> Option<u8> {
+        let number = self.integer()?;
+        let count = u8::try_from(number).ok().filter(|count| range.contains(count));
+        if count.is_none() {
+            self.wrong(&number.to_string(), hint);
+        }
+        count
+    }
+
+    pub fn list(&mut self) -> Option<&'f [Value]> {
+        match &self.value.datum {
+            Datum::List(list) => return Some(list),
+            Datum::Text(_) => self.mistyped("write it in brackets: [\"...\"]"),
+            _ => self.mistyped("write it in brackets"),
+        }
+        None
+    }
+
+    /// One element of a list that this value is, with the same key.
+    pub fn element<'e>(&'e mut self, value: &'e Value) -> Field<'e, 's>
+    where
+        'f: 'e,
+    {
+        Field { cx: self.cx, about: self.about, path: self.path, at: value.at, value }
+    }
+
+    pub fn table(&mut self) -> Option<&'f Table> {
+        match &self.value.datum {
+            Datum::Table(table) => return Some(table),
+            _ => self.mistyped(format!("write it in braces, or under [{}]", self.path_of(self.about.name))),
+        }
+        None
+    }
+
+    /// The table that this value is, to be read with its own keys.
+    pub fn section(&mut self, known: &'static [About]) -> Option<Section<'_, 's>> {
+        let table = self.table()?;
+        let path = self.path_of(self.about.name);
+        Some(Section { cx: self.cx, table, path, at: self.at, known })
+    }
+
+    /// A table under a name of its own in the table that this value is.
+    pub fn named<'n>(
+        &'n mut self,
+        name: &str,
+        at: At,
+        table: &'n Table,
+        known: &'static [About],
+    ) -> Section<'n, 's> {
+        let path = format!("{}.{name}", self.path_of(self.about.name));
+        Section { cx: self.cx, table, path, at, known }
+    }
+
+    fn path_of(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+}
+
+fn within(path: &str) -> String {
+    if path.is_empty() { "at the top level".to_owned() } else { format!("in [{path}]") }
+}

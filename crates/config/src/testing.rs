@@ -1,0 +1,57 @@
+//! What the tests of this crate share: a valid instance to change one line of, and faults as text.
+
+use crate::config::{Config, parse};
+use crate::source::Source;
+use crate::vrrp::Instance;
+
+const WEB: &str = "[vrrp.web]
+interface = \"eth0\"
+virtual_router_id = 51
+addresses = [\"192.0.2.80/24\"]
+";
+
+pub fn sources(texts: &[&str]) -> Vec<Source> {
+    let name = |number| if number == 0 { "vipkit.toml".into() } else { format!("conf.d/{number}.toml") };
+    let source = |(number, text): (usize, &&str)| Source { name: name(number), text: (*text).into() };
+    texts.iter().enumerate().map(source).collect()
+}
+
+pub fn config(text: &str) -> Config {
+    parse(&sources(&[text])).unwrap_or_else(|faults| panic!("{faults}\nin\n{text}"))
+}
+
+/// The faults of one file, one a line.
+pub fn faults(text: &str) -> String {
+    faults_of(&[text])
+}
+
+/// The faults of vipkit.toml and conf.d/1.toml, conf.d/2.toml ...
+pub fn faults_of(texts: &[&str]) -> String {
+    match parse(&sources(texts)) {
+        Ok(_) => panic!("no fault in\n{texts:?}"),
+        Err(faults) => faults.to_string(),
+    }
+}
+
+/// A valid instance, `[vrrp.web]`, with one of its lines changed, or one added as line 5 and following.
+pub fn web(line: &str) -> String {
+    let key = |line: &str| line.split('=').next().map(|key| key.trim().to_owned());
+    let mut lines: Vec<_> = WEB.lines().collect();
+    match lines.iter_mut().find(|other| key(other) == key(line)) {
+        Some(other) => *other = line,
+        None => lines.push(line),
+    }
+    lines.join("\n")
+}
+
+/// The instance of a file that names one, `[vrrp.web]`.
+pub fn instance(text: &str) -> Instance {
+    config(text).vrrp.remove("web").expect("an instance web")
+}
+
+/// Each of `(line, faults)`, the line in a valid instance.
+pub fn assert_refused(rows: &[(&str, &str)]) {
+    for (line, expected) in rows {
+        assert_eq!(faults(&web(line)), *expected, "for {line}");
+    }
+}
