@@ -1,0 +1,36 @@
+//! Everything vipkit asks of the Linux kernel and of systemd, and nothing else: no protocol, no configuration,
+//! no decisions. Plain types in and out; times are [`std::time::Duration`]s since boot.
+//!
+//! | to | see |
+//! |---|---|
+//! | tell the time, wait for an instant | [`clock`], [`timer`] |
+//! | receive and send VRRP, send frames | [`vrrp_socket`], [`packet_socket`] |
+//! | read, change and watch links and addresses | [`route`] |
+//! | read and set an interface's IPv4 settings | [`sysctl`] |
+//! | obey signals, talk to systemd | [`signals`], [`systemd`] |
+//! | serve a Unix socket, know who calls | [`listen`], [`peer`] |
+//! | run once per network namespace | [`namespace_lock`] |
+//! | remember across a restart | [`state_file`], [`heartbeat`] |
+//!
+//! Nothing here waits but the `async` functions, and what runs before the loop and says so. What must be called
+//! within a tokio runtime says so too.
+
+#![deny(clippy::undocumented_unsafe_blocks)]
+
+pub mod clock;
+pub mod heartbeat;
+pub mod listen;
+pub mod namespace_lock;
+pub mod packet_socket;
+pub mod peer;
+pub mod route;
+pub mod signals;
+pub mod state_file;
+pub mod sysctl;
+pub mod systemd;
+pub mod timer;
+mod vrid_filter;
+pub mod vrrp_socket;
+
+#[cfg(test)]
+mod namespace;
