@@ -1,0 +1,224 @@
+//! When and how often the addresses of a virtual router are announced by gratuitous ARP (RFC 9568 §6.4.1,
+//! bursts and their defaults as keepalived's). Must not send: it names the next addresses to announce.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use vipkit_config::Garp;
+use vipkit_core::units::Mono;
+
+/// Addresses announced in one turn, so that adverts of other instances are not kept waiting.
+pub const TURN: usize = 64;
+
+/// A later burst, for these addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Again {
+    at: Mono,
+    repeat: u32,
+    addresses: BTreeSet<Ipv4Addr>,
+}
+
+/// The announcements of one virtual router; silent unless it holds its addresses.
+#[derive(Clone, Debug)]
+pub struct Announcer {
+    garp: Garp,
+    held: Vec<Ipv4Addr>,
+    queue: VecDeque<Ipv4Addr>,
+    again: Option<Again>,
+    refresh: Option<Mono>,
+}
+
+impl Announcer {
+    /// Silent.
+    #[must_use]
+    pub const fn new(garp: Garp) -> Self {
+        Self { garp, held: Vec::new(), queue: VecDeque::new(), again: None, refresh: None }
+    }
+
+    /// New settings, for the bursts to come.
+    pub fn change_settings(&mut self, garp: Garp, now: Mono) {
+        self.garp = garp;
+        self.refresh = if self.held.is_empty() { None } else { self.next_refresh(now) };
+    }
+
+    /// These addresses are on the interface now: what was not announced before gets a burst, and a later one.
+    pub fn hold(&mut self, addresses: Vec<Ipv4Addr>, now: Mono) {
+        let fresh: Vec<_> = addresses.iter().copied().filter(|a| !self.held.contains(a)).collect();
+        if self.held.is_empty() {
+            self.refresh = self.next_refresh(now + self.garp.delay);
+        }
+        self.queue.retain(|a| addresses.contains(a));
+        self.held = addresses;
+        self.burst(fresh, self.garp.repeat, self.garp.delay, now);
+    }
+
+    /// The addresses are gone, or somebody else's: nothing more is announced.
+    pub fn withdraw(&mut self) {
+        *self = Self::new(self.garp.clone());
+    }
+
+    /// Somebody else spoke for the addresses. One burst at a time: while frames wait, another changes nothing.
+    pub fn reassert(&mut self, now: Mono) {
+        if self.queue.is_empty() && self.again.is_none() {
+            self.burst(
+                self.held.clone(),
+                self.garp.lower_priority_repeat,
+                self.garp.lower_priority_delay,
+                now,
+            );
+        }
+    }
+
+    /// When it wants [`Announcer::turn`].
+    #[must_use]
+    pub fn deadline(&self, now: Mono) -> Option<Mono> {
+        if !self.queue.is_empty() {
+            return Some(now);
+        }
+        [self.again.as_ref().map(|again| again.at), self.refresh].into_iter().flatten().min()
+    }
+
+    /// The addresses to announce now, at most [`TURN`].
+    pub fn turn(&mut self, now: Mono) -> Vec<Ipv4Addr> {
+        if let Some(again) = self.again.take_if(|again| again.at <= now) {
+            let addresses = self.held.iter().copied().filter(|a| again.addresses.contains(a)).collect();
+            self.enqueue(addresses, again.repeat);
+        }
+        if self.refresh.is_some_and(|at| at <= now) {
+            self.enqueue(self.held.clone(), u32::from(self.garp.refresh_repeat));
+            self.refresh = self.next_refresh(now);
+        }
+        let turn = self.queue.len().min(TURN);
+        self.queue.drain(..turn).collect()
+    }
+
+    fn burst(&mut self, addresses: Vec<Ipv4Addr>, repeat: u8, delay: Duration, now: Mono) {
+        if addresses.is_empty() {
+            return;
+        }
+        let repeat = u32::from(repeat);
+        if !delay.is_zero() {
+            let mut again = Again { at: now + delay, repeat, addresses: addresses.iter().copied().collect() };
+            if let Some(before) = self.again.take() {
+                again.addresses.extend(before.addresses);
+            }
+            self.again = Some(again);
+        }
+        self.enqueue(addresses, repeat);
+    }
+
+    /// Every address once, then every address again: as far apart as possible. Never more than one burst waits.
+    fn enqueue(&mut self, addresses: Vec<Ipv4Addr>, repeat: u32) {
+        let bound = self.held.len() * usize::from(u8::MAX);
+        for _ in 0..repeat {
+            self.queue.extend(&addresses);
+        }
+        self.queue.truncate(bound);
+    }
+
+    fn next_refresh(&self, from: Mono) -> Option<Mono> {
+        (!self.garp.refresh.is_zero()).then(|| from + self.garp.refresh)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vipkit_config::Source;
+
+    const A: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+    const B: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+
+    fn defaults() -> Garp {
+        let text = "[vrrp.a]\ninterface = 'eth0'\nvirtual_router_id = 1\naddresses = ['192.0.2.1/24']";
+        let source = Source { name: "vipkit.toml".to_owned(), text: text.to_owned() };
+        vipkit_config::parse(&[source]).unwrap().vrrp["a"].garp.clone()
+    }
+
+    fn at(seconds: u64) -> Mono {
+        Mono::at(Duration::from_secs(seconds))
+    }
+
+    /// (second, how many frames) until nothing is due before `end`.
+    fn timeline(announcer: &mut Announcer, start: Mono, end: Mono) -> Vec<(u64, usize)> {
+        let mut now = start;
+        let mut seen = Vec::new();
+        while let Some(deadline) = announcer.deadline(now).filter(|&d| d <= end) {
+            now = now.max(deadline);
+            let frames = announcer.turn(now).len();
+            if frames > 0 {
+                seen.push((now.since_start().as_secs(), frames));
+            }
+        }
+        seen
+    }
+
+    #[test]
+    fn five_at_once_and_five_again_after_five_seconds() {
+        let mut announcer = Announcer::new(defaults());
+        assert_eq!(announcer.deadline(at(0)), None);
+        announcer.hold(vec![A], at(10));
+        assert_eq!(timeline(&mut announcer, at(10), at(1000)), [(10, 5), (15, 5)]);
+    }
+
+    #[test]
+    fn bursts_go_round_the_addresses() {
+        let mut announcer = Announcer::new(Garp { repeat: 2, delay: Duration::ZERO, ..defaults() });
+        announcer.hold(vec![A, B], at(0));
+        assert_eq!(announcer.turn(at(0)), [A, B, A, B]);
+        assert_eq!(announcer.deadline(at(0)), None);
+    }
+
+    #[test]
+    fn nothing_is_announced_after_withdrawing() {
+        let mut announcer = Announcer::new(Garp { refresh: Duration::from_secs(1), ..defaults() });
+        announcer.hold(vec![A], at(0));
+        announcer.withdraw();
+        announcer.reassert(at(1));
+        assert_eq!(timeline(&mut announcer, at(1), at(1000)), []);
+    }
+
+    #[test]
+    fn the_refresh_rate_is_the_same_after_ten_flaps() {
+        let garp = Garp { refresh: Duration::from_secs(10), ..defaults() };
+        let mut announcer = Announcer::new(garp);
+        for second in 0..10 {
+            announcer.hold(vec![A], at(second));
+            announcer.withdraw();
+        }
+        announcer.hold(vec![A], at(10));
+        assert_eq!(timeline(&mut announcer, at(10), at(45)), [(10, 5), (15, 5), (25, 1), (35, 1), (45, 1)]);
+    }
+
+    #[test]
+    fn a_new_address_is_announced_alone() {
+        let mut announcer = Announcer::new(Garp { delay: Duration::ZERO, ..defaults() });
+        announcer.hold(vec![A], at(0));
+        announcer.turn(at(0));
+        announcer.hold(vec![A, B], at(1));
+        assert_eq!(announcer.turn(at(1)), [B; 5]);
+    }
+
+    #[test]
+    fn conflicts_make_one_burst_at_a_time() {
+        let mut announcer = Announcer::new(defaults());
+        announcer.hold(vec![A], at(0));
+        timeline(&mut announcer, at(0), at(9));
+        for _ in 0..1000 {
+            announcer.reassert(at(10));
+            announcer.turn(at(10));
+        }
+        assert_eq!(timeline(&mut announcer, at(10), at(1000)), [(15, 5)]);
+    }
+
+    #[test]
+    fn many_addresses_are_announced_in_turns() {
+        let mut announcer = Announcer::new(Garp { delay: Duration::ZERO, ..defaults() });
+        announcer.hold((0..=254).map(|n| Ipv4Addr::new(10, 0, 0, n)).collect(), at(0));
+        let turns: Vec<_> =
+            std::iter::from_fn(|| Some(announcer.turn(at(0)).len()).filter(|&n| n > 0)).collect();
+        assert_eq!(turns.iter().sum::<usize>(), 5 * 255);
+        assert!(turns.iter().all(|&n| n <= TURN));
+    }
+}

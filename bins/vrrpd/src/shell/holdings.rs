@@ -1,0 +1,115 @@
+//! What is held where: the ledger with its file, and which interfaces want a reconcile. An entry is in the file before
+//! its address is on the interface, so that no crash leaves an address that nobody owns up to. The file is written on
+//! a helper thread; what its contents speak of ends with the boot, so nothing waits for a disk.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use tokio::sync::Notify;
+use vipkit_core::units::Mono;
+
+use crate::ledger::{Active, Ledger};
+
+/// The ledger and what is to be done.
+pub struct Holdings {
+    ledger: Ledger,
+    path: PathBuf,
+    /// Grows with every change of the ledger.
+    version: u64,
+    /// The version that is in the file, or that was waited for long enough.
+    settled: u64,
+    /// Wakes the writer.
+    changed: Rc<Notify>,
+    /// Interfaces that want a reconcile, and not before when.
+    unequal: BTreeMap<String, Mono>,
+}
+
+impl Holdings {
+    /// With a ledger that is in the file already.
+    #[must_use]
+    pub fn new(ledger: Ledger, path: PathBuf) -> Self {
+        let changed = Rc::new(Notify::new());
+        Self { ledger, path, version: 0, settled: 0, changed, unequal: BTreeMap::new() }
+    }
+
+    /// The ledger.
+    #[must_use]
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Where the ledger's file is.
+    #[must_use]
+    pub const fn path(&self) -> &PathBuf {
+        &self.path
+    }
+
+    /// Changes the ledger; if that made a difference, the file is written soon.
+    pub fn change(&mut self, change: impl FnOnce(&mut Ledger)) {
+        let before = self.ledger.clone();
+        change(&mut self.ledger);
+        if self.ledger != before {
+            self.version += 1;
+            self.changed.notify_one();
+        }
+    }
+
+    /// Notes that an instance is Active, or not.
+    pub fn note_active(&mut self, name: &str, active: Option<Active>) {
+        self.change(|ledger| match active {
+            Some(active) => drop(ledger.active.insert(name.to_owned(), active)),
+            None => drop(ledger.active.remove(name)),
+        });
+    }
+
+    /// Told whenever the file should be written.
+    #[must_use]
+    pub fn changed(&self) -> Rc<Notify> {
+        self.changed.clone()
+    }
+
+    /// The version to write and the bytes.
+    #[must_use]
+    pub fn snapshot(&self) -> (u64, Vec<u8>) {
+        (self.version, self.ledger.emit())
+    }
+
+    /// The version to wait for before an address is added, if any.
+    #[must_use]
+    pub fn unsettled(&self) -> Option<u64> {
+        (self.settled < self.version).then_some(self.version)
+    }
+
+    /// This version was written, or waited for long enough.
+    pub fn settle(&mut self, version: u64) {
+        self.settled = self.settled.max(version);
+    }
+
+    /// An interface wants a reconcile, not before this moment.
+    pub fn want(&mut self, interface: &str, not_before: Mono) {
+        let earliest = self.unequal.entry(interface.to_owned()).or_insert(not_before);
+        *earliest = not_before.min(*earliest);
+    }
+
+    /// True if the interface waits for a reconcile.
+    #[must_use]
+    pub fn wants(&self, interface: &str) -> bool {
+        self.unequal.contains_key(interface)
+    }
+
+    /// The interface to reconcile next, and when.
+    #[must_use]
+    pub fn next(&self) -> Option<(String, Mono)> {
+        let next = self.unequal.iter().min_by_key(|(_, not_before)| **not_before);
+        next.map(|(interface, not_before)| (interface.clone(), *not_before))
+    }
+
+    /// The interface is as it should be, or is tried again at the moment given.
+    pub fn done(&mut self, interface: &str, again: Option<Mono>) {
+        self.unequal.remove(interface);
+        if let Some(at) = again {
+            self.want(interface, at);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! A mirror of the host's interfaces and addresses: read once, then kept by folding in every change that the kernel
+//! reports, our own changes too. So it can be asked at any time without asking the kernel. Must not decide.
+
+use std::rc::Rc;
+
+use ipnet::IpNet;
+use vipkit_linux::route::{
+    Address, AddressChange, AddressKey, Change, Link, Monitor, NewAddress, Route, RouteError,
+};
+
+use crate::addresses::Op;
+use crate::observed::{Interface, Interfaces, Present};
+
+/// Who put an address there (IFA_PROTO, linux/if_addr.h): our mark, the number of VRRP's IP protocol.
+const MARK: u8 = 112;
+
+/// The mirror, and the hand that changes addresses.
+pub struct Host {
+    route: Route,
+    monitor: Rc<Monitor>,
+    interfaces: Interfaces,
+}
+
+impl Host {
+    /// Begins to listen for changes, then reads everything.
+    ///
+    /// # Errors
+    /// What the kernel refuses.
+    pub fn open() -> anyhow::Result<Self> {
+        let monitor = Rc::new(Monitor::open()?);
+        let mut host = Self { route: Route::open()?, monitor, interfaces: Interfaces::new() };
+        host.read()?;
+        Ok(host)
+    }
+
+    /// Where changes are reported; worth a [`Host::sync`] when readable.
+    #[must_use]
+    pub fn monitor(&self) -> Rc<Monitor> {
+        self.monitor.clone()
+    }
+
+    /// The interfaces as of the last [`Host::sync`].
+    #[must_use]
+    pub const fn interfaces(&self) -> &Interfaces {
+        &self.interfaces
+    }
+
+    /// Folds in all that was reported. Returns whether anything was.
+    ///
+    /// # Errors
+    /// What the kernel refuses.
+    pub fn sync(&mut self) -> anyhow::Result<bool> {
+        let changes = self.monitor.drain()?;
+        let any = !changes.is_empty();
+        for change in changes {
+            match change {
+                Change::Link(link) => self.link(&link),
+                Change::LinkGone { index, .. } => self.interfaces.retain(|_, i| i.index != index),
+                Change::Address(address) => self.address(&address),
+                Change::AddressGone(address) => self.address_gone(&address),
+                Change::Overrun => {
+                    self.read()?;
+                    break;
+                }
+            }
+        }
+        Ok(any)
+    }
+
+    /// Reads everything anew. What was reported before is part of it.
+    ///
+    /// # Errors
+    /// What the kernel refuses.
+    pub fn read(&mut self) -> anyhow::Result<()> {
+        self.monitor.drain()?;
+        self.interfaces.clear();
+        for link in self.route.links()? {
+            self.link(&link);
+        }
+        for address in self.route.addresses()? {
+            self.address(&address);
+        }
+        Ok(())
+    }
+
+    /// Applies changes to one interface, and folds in what they did.
+    ///
+    /// # Errors
+    /// What the kernel refuses to report; refused changes are in the results, one for each.
+    pub fn change(&mut self, index: u32, ops: &[Op]) -> anyhow::Result<Vec<Result<(), RouteError>>> {
+        let key = |net: &IpNet| AddressKey { index, address: net.addr(), prefix: net.prefix_len() };
+        let change = |op: &Op| match op {
+            Op::Add(net) => AddressChange::Add(NewAddress { key: key(net), protocol: MARK }),
+            Op::Delete(net) => AddressChange::Delete(key(net)),
+        };
+        let changes: Vec<_> = ops.iter().map(change).collect();
+        let results = self.route.change_addresses(&changes);
+        self.sync()?;
+        Ok(results)
+    }
+
+    fn link(&mut self, link: &Link) {
+        let before =
+            self.interfaces.iter().find(|(_, i)| i.index == link.index).map(|(name, _)| name.clone());
+        let kept = before.and_then(|name| self.interfaces.remove(&name)).unwrap_or_default();
+        let interface =
+            Interface { index: link.index, mac: link.mac, up: link.up, carrier: link.carrier, ..kept };
+        self.interfaces.insert(link.name.clone(), interface);
+    }
+
+    fn address(&mut self, address: &Address) {
+        let (Some(interface), Some(net)) = (self.of(address.index), net(address)) else { return };
+        let present = Present { net, secondary: address.secondary, marked: address.protocol == MARK };
+        match interface.addresses.iter_mut().find(|p| p.net == net) {
+            Some(known) => *known = present,
+            None => interface.addresses.push(present),
+        }
+    }
+
+    fn address_gone(&mut self, address: &Address) {
+        let (Some(interface), Some(net)) = (self.of(address.index), net(address)) else { return };
+        interface.addresses.retain(|p| p.net != net);
+    }
+
+    fn of(&mut self, index: u32) -> Option<&mut Interface> {
+        self.interfaces.values_mut().find(|interface| interface.index == index)
+    }
+}
+
+fn net(address: &Address) -> Option<IpNet> {
+    IpNet::new(address.address, address.prefix).ok()
+}

@@ -1,0 +1,179 @@
+//! What people and programs are shown of a router: state with its reason, addresses as found, routers heard, and in
+//! plain words what is wrong or odd and what to do about it. Must not ask the kernel or change anything.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use ipnet::IpNet;
+use vipkit_control::vrrp::{Address, Instance, Notice, Peer, State as Shown};
+use vipkit_core::units::{Mono, Version};
+
+use crate::fsm::State;
+use crate::observed::Interface;
+use crate::peers;
+use crate::router::Router;
+
+/// What lets adverts through the usual firewalls.
+const OPEN_FIREWALL: &str = "let IP protocol 112 in on every node: `firewall-cmd --add-protocol=vrrp` or \
+                             `iptables -I INPUT -p 112 -j ACCEPT`";
+
+/// What a router is shown against.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// Its interface, if it exists.
+    pub interface: Option<&'a Interface>,
+    /// The addresses that this program put on the interface.
+    pub owned: &'a BTreeSet<IpNet>,
+    /// The moment it is.
+    pub now: Mono,
+    /// Wall time of the moment zero.
+    pub epoch: SystemTime,
+}
+
+impl View<'_> {
+    /// A moment in wall time: RFC 3339, UTC.
+    #[must_use]
+    pub fn time(&self, moment: Mono) -> String {
+        let wall = self.epoch.checked_add(moment.since_start()).unwrap_or(self.epoch);
+        humantime::format_rfc3339_millis(wall).to_string()
+    }
+}
+
+/// A router as it is shown.
+#[must_use]
+pub fn instance(router: &Router, view: View<'_>) -> Instance {
+    let (config, fsm) = (router.config(), router.fsm());
+    let is_v3 = config.advertisement_interval.version() == Version::V3;
+    let source = router.local().source;
+    Instance {
+        name: router.name().to_owned(),
+        interface: config.interface.clone(),
+        virtual_router_id: config.virtual_router_id.number(),
+        version: config.advertisement_interval.version().number(),
+        state: shown(fsm.state()),
+        since: view.time(router.since()),
+        reason: router.reason().to_owned(),
+        priority: config.priority.0,
+        preempt: config.preempt,
+        checksum: is_v3.then(|| config.checksum.to_string()),
+        source: source.map(|address| address.to_string()),
+        advertisement_interval: config.advertisement_interval.length().as_secs_f64(),
+        active_adver_interval: fsm.active_adver_interval().length().as_secs_f64(),
+        skew_time: fsm.skew_time().as_secs_f64(),
+        active_down_interval: fsm.active_down_interval().as_secs_f64(),
+        addresses: config.addresses.iter().map(|net| address(*net, view)).collect(),
+        peers: router.peers().iter().map(|(source, heard)| peer(*source, heard, view)).collect(),
+        faults: router
+            .local()
+            .faults
+            .iter()
+            .map(|f| notice(f.what(&config.interface), f.remedy(&config.interface)))
+            .collect(),
+        warnings: warnings(router, view),
+        hints: hints(router, view),
+        counters: router.counters().iter().map(|(name, count)| (name.to_owned(), count)).collect(),
+    }
+}
+
+fn shown(state: State) -> Shown {
+    match state {
+        State::Initialize => Shown::Initialize,
+        State::Backup => Shown::Backup,
+        State::Active => Shown::Active,
+        State::Fault => Shown::Fault,
+    }
+}
+
+fn address(net: IpNet, view: View<'_>) -> Address {
+    let mut entries = view.interface.iter().flat_map(|interface| interface.entries(net.addr()));
+    Address {
+        address: net.to_string(),
+        present: entries.next().is_some(),
+        ours: view.owned.contains(&net)
+            && view.interface.is_some_and(|i| i.entries(net.addr()).any(|p| p.net == net)),
+    }
+}
+
+fn peer(source: IpAddr, heard: &peers::Peer, view: View<'_>) -> Peer {
+    Peer {
+        address: source.to_string(),
+        priority: heard.priority.0,
+        advertisement_interval: heard.interval.length().as_secs_f64(),
+        checksum: heard.checksum.map(|form| form.to_string()),
+        first_heard: view.time(heard.first_heard),
+        last_heard: view.time(heard.last_heard),
+        advertisements: heard.advertisements,
+    }
+}
+
+/// What should be looked at.
+fn warnings(router: &Router, view: View<'_>) -> Vec<Notice> {
+    let config = router.config();
+    let recent = |heard: &peers::Peer| view.now - heard.last_heard <= lately(router);
+    let mut warnings = Vec::new();
+    for (source, heard) in router.peers().iter().filter(|(_, heard)| recent(heard)) {
+        if let Some(form) = heard.checksum.filter(|form| *form != config.checksum) {
+            warnings.push(notice(
+                format!("{source} sends checksum form {form}, we send {}", config.checksum),
+                format!("keepalived and FRR take only their own form; set checksum = \"{form}\" or change {source}"),
+            ));
+        }
+        if heard.other_addresses {
+            warnings.push(notice(
+                format!("{source} advertises other addresses for VRID {}", config.virtual_router_id),
+                format!("make `addresses` the same on both nodes, or give one another virtual_router_id; ours: {}", list(&config.addresses)),
+            ));
+        }
+        if heard.interval != config.advertisement_interval {
+            warnings.push(notice(
+                format!(
+                    "{source} advertises every {:?}, we every {:?}",
+                    heard.interval.length(),
+                    config.advertisement_interval.length()
+                ),
+                "make advertisement_interval the same on both nodes".to_owned(),
+            ));
+        }
+        if heard.priority.is_owner() && config.priority.is_owner() {
+            warnings.push(notice(
+                format!("{source} claims to own the addresses (priority 255), and so do we"),
+                "give all nodes but the owner a priority from 1 to 254".to_owned(),
+            ));
+        }
+    }
+    warnings
+}
+
+/// What is normal in a healthy network, but worth knowing when something is not.
+fn hints(router: &Router, view: View<'_>) -> Vec<Notice> {
+    let state = router.fsm().state();
+    let silent = !router.peers().heard_within(lately(router), view.now);
+    let ever = if router.peers().is_empty() { "no advert was ever heard" } else { "no advert is heard now" };
+    match state {
+        State::Backup if router.peers().is_empty() => {
+            vec![notice(
+                format!("{ever}: it becomes Active in a moment"),
+                format!("if another is Active already: {OPEN_FIREWALL}"),
+            )]
+        }
+        State::Active if silent && router.peers().is_empty() => vec![notice(
+            format!("{ever}: normal while all other nodes are Backup, since those are silent"),
+            format!("if another is Active as well: {OPEN_FIREWALL}"),
+        )],
+        _ => Vec::new(),
+    }
+}
+
+/// A peer unheard for longer says nothing about the present.
+fn lately(router: &Router) -> Duration {
+    router.fsm().active_down_interval() * 2
+}
+
+fn list(addresses: &[IpNet]) -> String {
+    addresses.iter().map(|net| net.addr().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+const fn notice(what: String, remedy: String) -> Notice {
+    Notice { what, remedy }
+}
