@@ -1,0 +1,172 @@
+//! The command line of vipctl. Says what there is, does nothing.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ColorChoice, Parser, Subcommand};
+use serde_json::{Map, Value};
+
+/// Shows and steers the vipkit daemons
+#[derive(Debug, Parser)]
+#[command(name = "vipctl", version, after_help = GENERAL)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// How.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// Options of all commands.
+#[derive(Clone, Debug, Args)]
+pub struct Options {
+    /// Print JSON, one value a line
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// When to use colour; auto: on a terminal, unless NO_COLOR is set
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
+    /// Longest wait for a daemon, such as 500ms or 5s
+    #[arg(long, global = true, value_name = "TIME", default_value = "5s", value_parser = timeout)]
+    pub timeout: Duration,
+}
+
+/// The commands.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Show how everything is: states, addresses, peers, and what is wrong
+    #[command(after_help = STATUS)]
+    Status,
+    /// Show all about the VRRP instances, or about one
+    #[command(after_help = VRRP)]
+    Vrrp {
+        /// Name of the instance
+        name: Option<String>,
+        /// Show the counters that are zero too
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show the VRRP instances, then each change as it happens
+    #[command(after_help = WATCH)]
+    Watch {
+        /// With --json too: when the daemon goes away, wait for it and begin anew
+        #[arg(long)]
+        reconnect: bool,
+    },
+    /// Check the configuration, and let the daemons read it again if it is good
+    #[command(after_help = RELOAD)]
+    Reload,
+    /// Check a configuration file, and show all of its faults
+    #[command(after_help = CHECK)]
+    Check {
+        /// The file; conf.d/*.toml beside it belongs to it
+        #[arg(default_value = vipkit_config::DEFAULT_PATH)]
+        file: PathBuf,
+    },
+    /// Call a method and print its replies as JSON
+    #[command(after_help = CALL)]
+    Call {
+        /// Name of a daemon, or path of a socket
+        socket: String,
+        /// Full name of the method
+        method: String,
+        /// Its parameters
+        #[arg(value_name = "JSON", default_value = "{}", value_parser = object)]
+        parameters: Map<String, Value>,
+        /// Ask for a stream of replies
+        #[arg(long)]
+        more: bool,
+    },
+    /// Print what a socket serves: the program, and the text of its interfaces
+    #[command(after_help = INTROSPECT)]
+    Introspect {
+        /// Name of a daemon, or path of a socket
+        socket: String,
+        /// Only the text of this interface
+        interface: Option<String>,
+    },
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("must be more than nothing".to_owned()),
+        Ok(timeout) => Ok(timeout),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn object(text: &str) -> Result<Map<String, Value>, String> {
+    serde_json::from_str(text).map_err(|error| format!("must be a JSON object: {error}"))
+}
+
+const GENERAL: &str = "\
+Exit codes: 0 good; 1 degraded, faulty or refused; 2 a daemon cannot be reached, or wrong usage.
+Environment: VIPKIT_RUNTIME_DIR, the folder of the sockets (default /run/vipkit); NO_COLOR.";
+
+const STATUS: &str = "\
+Exit codes: 0 healthy; 1 degraded; 2 a daemon cannot be reached.
+Example: vipctl status || mail -s 'look at the VIPs' admin";
+
+const VRRP: &str = "\
+Exit codes: 0 shown; 1 no such instance; 2 vrrpd cannot be reached.
+Example: vipctl vrrp web --all";
+
+const WATCH: &str = "\
+Text goes on when the daemon comes back; --json ends, and each line is a reply of io.vipkit.Vrrp.Monitor.
+Exit codes: 2 the daemon cannot be reached or has gone away.
+Example: vipctl watch --json | jq -c '.instances[] | [.name, .state]'";
+
+const RELOAD: &str = "\
+Exit codes: 0 all daemons run the new configuration; 1 it is faulty, or one refused it; 2 one cannot be reached.
+Example: vipctl reload && vipctl status";
+
+const CHECK: &str = "\
+Exit codes: 0 good; 1 faulty.
+Example: vipctl check ./vipkit.toml";
+
+const CALL: &str = "\
+Exit codes: 0 answered; 1 answered with an error; 2 the socket cannot be reached.
+Example: vipctl call vrrpd io.vipkit.Vrrp.Get '{\"name\": \"web\"}'";
+
+const INTROSPECT: &str = "\
+Exit codes: 0 answered; 1 answered with an error; 2 the socket cannot be reached.
+Example: vipctl introspect vrrpd io.vipkit.Vrrp";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_an_example_and_exit_codes() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().expect("after_help").to_string();
+            assert!(help.contains("Exit codes: "), "{}", command.get_name());
+            assert!(
+                help.contains(&format!("Example: vipctl {}", command.get_name())),
+                "{}",
+                command.get_name()
+            );
+        }
+    }
+
+    #[test]
+    fn wrong_values_are_refused() {
+        for arguments in [
+            &["vipctl", "status", "--timeout", "0s"][..],
+            &["vipctl", "status", "--timeout", "soon"],
+            &["vipctl", "call", "vrrpd", "a.B", "[]"],
+            &["vipctl", "call", "vrrpd", "a.B", "{"],
+            &["vipctl"],
+        ] {
+            assert!(Cli::try_parse_from(arguments).is_err(), "{arguments:?}");
+        }
+    }
+}

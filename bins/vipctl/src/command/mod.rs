@@ -1,0 +1,74 @@
+//! The commands, one file each, and what they share: the options, and the one way to standard output.
+
+mod call;
+mod check;
+mod introspect;
+mod reload;
+mod status;
+mod vrrp;
+mod watch;
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use clap::ColorChoice;
+use serde::Serialize;
+
+use crate::cli::{Cli, Command, Options};
+use crate::failure::{Exit, Failure};
+use crate::render::json;
+use crate::render::text::Style;
+
+/// What all commands are run with.
+struct Context {
+    style: Style,
+    /// JSON instead of text.
+    json: bool,
+    /// A person reads the output.
+    terminal: bool,
+    timeout: Duration,
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// It could not do its work.
+pub fn run(cli: &Cli) -> Result<Exit, Failure> {
+    let context = Context::new(&cli.options);
+    match &cli.command {
+        Command::Status => status::run(&context),
+        Command::Vrrp { name, all } => vrrp::run(&context, name.as_deref(), *all),
+        Command::Watch { reconnect } => watch::run(&context, *reconnect),
+        Command::Reload => reload::run(&context),
+        Command::Check { file } => check::run(&context, file),
+        Command::Call { socket, method, parameters, more } => {
+            call::run(&context, socket, method, parameters, *more)
+        }
+        Command::Introspect { socket, interface } => introspect::run(&context, socket, interface.as_deref()),
+    }
+}
+
+impl Context {
+    fn new(options: &Options) -> Self {
+        let terminal = io::stdout().is_terminal();
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let colored = match options.color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => terminal && !refused,
+        };
+        let style = if colored { Style::Colored } else { Style::Plain };
+        Self { style, json: options.json, terminal, timeout: options.timeout }
+    }
+
+    /// Prints a value on a line with `--json`, else the text that is made of it.
+    fn print<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), Failure> {
+        write(&if self.json { json::line(value).map_err(io::Error::from)? } else { text(value) })
+    }
+}
+
+/// Writes to standard output, at once.
+fn write(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Failure::from)
+}

@@ -1,0 +1,74 @@
+//! How a command ends: with an exit code, or with a failure that says what to do about it.
+//! Must not write anywhere but to standard error, and only when told to.
+
+use std::io;
+use std::process::ExitCode;
+
+use serde::Serialize;
+use vipkit_control::error::Error;
+
+use crate::render::text::clean;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// Done; all is well.
+    Good = 0,
+    /// Degraded, faulty or refused.
+    Bad = 1,
+    /// A daemon cannot be asked.
+    Unreachable = 2,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a daemon cannot be asked, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("{what}\n  remedy: {remedy}")]
+pub struct Unreachable {
+    /// What was seen.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A daemon cannot be asked.
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
+    /// A daemon answered with an error.
+    #[error(transparent)]
+    Refused(#[from] Error),
+    /// There is no such instance.
+    #[error("no instance {name}; known: {known}")]
+    NoSuchInstance {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// The output cannot be written.
+    #[error("cannot write: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Failure {
+    /// Says it on standard error. A reader of the output that left early is no failure.
+    #[must_use]
+    pub fn report(&self) -> ExitCode {
+        let exit = match self {
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return Exit::Good.into(),
+            Self::Unreachable(_) => Exit::Unreachable,
+            Self::Refused(_) | Self::NoSuchInstance { .. } | Self::Output(_) => Exit::Bad,
+        };
+        let lines: Vec<_> = self.to_string().lines().map(clean).collect();
+        eprintln!("vipctl: {}", lines.join("\n"));
+        exit.into()
+    }
+}

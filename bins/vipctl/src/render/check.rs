@@ -1,0 +1,161 @@
+//! `vipctl check`: a configuration with its faults, each on a line as compilers write them.
+
+use std::path::Path;
+
+use serde::Serialize;
+use vipkit_config::{Config, Faults};
+use vipkit_control::vrrp::Fault;
+
+use super::text::{Style, Text, Tone};
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    /// The file.
+    pub file: String,
+    /// It is good: there are no faults.
+    pub good: bool,
+    /// How many there are, if it is good.
+    pub instances: Option<usize>,
+    /// Of the configuration, if it is good.
+    pub digest: Option<String>,
+    /// All of them; line and column 0 are the file as a whole.
+    pub faults: Vec<Fault>,
+    /// What is allowed, but hardly meant.
+    pub warnings: Vec<Fault>,
+}
+
+impl Checked {
+    /// Of a file that was loaded, or not.
+    #[must_use]
+    pub fn new(file: &Path, loaded: &Result<Config, Faults>) -> Self {
+        let config = loaded.as_ref().ok();
+        Self {
+            file: file.display().to_string(),
+            good: config.is_some(),
+            instances: config.map(|config| config.vrrp.len()),
+            digest: config.map(|config| config.digest.to_string()),
+            faults: loaded.as_ref().err().into_iter().flatten().map(fault).collect(),
+            warnings: config.into_iter().flat_map(|config| &config.warnings).map(fault).collect(),
+        }
+    }
+}
+
+fn fault(fault: &vipkit_config::Fault) -> Fault {
+    let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let position = fault.place.position;
+    Fault {
+        file: fault.place.file.clone(),
+        line: position.map_or(0, |position| number(position.line)),
+        column: position.map_or(0, |position| number(position.column)),
+        what: fault.what.clone(),
+        hint: fault.hint.clone().unwrap_or_default(),
+    }
+}
+
+/// As text.
+#[must_use]
+pub fn check(checked: &Checked, style: Style) -> String {
+    let mut text = Text::new(style);
+    let Checked { file, faults, warnings, .. } = checked;
+    checked_lines(&mut text, checked);
+    let (tone, verdict) = match (&checked.instances, &checked.digest) {
+        (Some(instances), Some(digest)) => {
+            (Tone::Good, format!("good, {}, digest {digest}", count(*instances, "instance")))
+        }
+        _ => (Tone::Bad, count(faults.len(), "fault")),
+    };
+    text.say(file).say(": ").put(tone, &verdict);
+    if !warnings.is_empty() {
+        text.say(", ").put(Tone::Odd, &count(warnings.len(), "warning"));
+    }
+    text.end();
+    text.finish()
+}
+
+/// The lines of warnings and faults.
+pub fn checked_lines(text: &mut Text, Checked { faults, warnings, .. }: &Checked) {
+    lines(text, (Tone::Odd, "warning: "), warnings);
+    lines(text, (Tone::Bad, ""), faults);
+}
+
+/// A line for each: `file:line:column: what; hint`.
+pub fn lines(text: &mut Text, (tone, label): (Tone, &str), faults: &[Fault]) {
+    for Fault { file, line, column, what, hint } in faults {
+        text.say(file);
+        if *line > 0 {
+            text.say(&format!(":{line}:{column}"));
+        }
+        text.say(": ").put(tone, label).say(what);
+        if !hint.is_empty() {
+            text.say("; ").say(hint);
+        }
+        text.end();
+    }
+}
+
+/// A number and a noun that goes with it.
+#[must_use]
+pub fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use vipkit_config::{Source, parse};
+
+    use super::*;
+
+    const GOOD: &str =
+        "[vrrp.web]\ninterface = \"eth0\"\nvirtual_router_id = 51\naddresses = [\"192.168.4.80/24\"]\n";
+
+    fn checked(text: &str) -> Checked {
+        let source = Source { name: "vipkit.toml".to_owned(), text: text.to_owned() };
+        Checked::new(Path::new("vipkit.toml"), &parse(&[source]))
+    }
+
+    #[test]
+    fn a_good_file_has_instances_and_a_digest() {
+        let checked = checked(GOOD);
+        let digest = checked.digest.clone().unwrap();
+        assert!(checked.good);
+        assert_eq!(
+            check(&checked, Style::Plain),
+            format!("vipkit.toml: good, 1 instance, digest {digest}\n")
+        );
+    }
+
+    #[test]
+    fn all_faults_are_shown_and_counted() {
+        let checked = checked("[vrrp.web]\nprioriy = 1\nvirtual_router_id = 0\n");
+        let text = check(&checked, Style::Plain);
+        assert!(text.starts_with("vipkit.toml:1:"), "{text}");
+        assert!(
+            text.contains(
+                "\nvipkit.toml:2:1: unknown key \"prioriy\" in [vrrp.web]; did you mean \"priority\"?\n"
+            ),
+            "{text}"
+        );
+        let faults = checked.faults.len();
+        assert_eq!(text.lines().count(), faults + 1);
+        assert!(text.ends_with(&format!("\nvipkit.toml: {faults} faults\n")), "{text}");
+        assert_eq!((checked.good, checked.digest), (false, None));
+    }
+
+    #[test]
+    fn a_fault_of_the_whole_file_has_no_line_and_a_warning_is_no_fault() {
+        let fault = |what: &str| Fault {
+            file: "a".to_owned(),
+            line: 0,
+            column: 0,
+            what: what.to_owned(),
+            hint: String::new(),
+        };
+        let checked = Checked { warnings: vec![fault("odd")], ..checked(GOOD) };
+        let text = check(&checked, Style::Plain);
+        assert!(
+            text.starts_with("a: warning: odd\nvipkit.toml: good, ") && text.ends_with(", 1 warning\n"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,13 @@
+//! What was seen, as text and as JSON. Pure functions of what they are given, the moment and the colour included;
+//! must not ask, read or print.
+
+pub mod check;
+pub mod introspect;
+pub mod json;
+pub mod notice;
+pub mod reload;
+pub mod status;
+pub mod text;
+pub mod time;
+pub mod vrrp;
+pub mod watch;

@@ -1,0 +1,84 @@
+//! Labels with words behind them, in the form that all blocks share: what is wrong first, what helps below it.
+
+use vipkit_control::vrrp::{Address, Instance, Notice, Peer, State};
+
+use super::text::{Cell, Text, Tone, plain};
+use crate::health;
+
+/// Blanks before a label.
+pub const INDENT: usize = 2;
+/// From a label to its words.
+pub const LABEL: usize = 9;
+/// Most addresses or peers of an instance in a summary; the worst come first.
+pub const SHOWN: usize = 8;
+
+/// Faults, warnings and hints of an instance, what its addresses contradict, and what helps.
+pub fn notices(text: &mut Text, instance: &Instance) {
+    let misplaced = health::misplaced(instance);
+    let groups = [
+        ("fault", Tone::Bad, instance.faults.iter().chain(None)),
+        ("warning", Tone::Odd, instance.warnings.iter().chain(misplaced.as_ref())),
+        ("hint", Tone::Plain, instance.hints.iter().chain(None)),
+    ];
+    for (label, tone, notices) in groups {
+        for Notice { what, remedy } in notices {
+            text.entry((tone, label.to_owned()), plain(what), INDENT, LABEL);
+            text.entry(plain("remedy"), plain(remedy), INDENT, LABEL);
+        }
+    }
+}
+
+/// A state, as RFC 9568 writes it.
+#[must_use]
+pub const fn state(state: State) -> (Tone, &'static str) {
+    match state {
+        State::Initialize => (Tone::Odd, "Initialize"),
+        State::Backup => (Tone::Plain, "Backup"),
+        State::Active => (Tone::Good, "Active"),
+        State::Fault => (Tone::Bad, "Fault"),
+    }
+}
+
+/// An address and whether it is there.
+#[must_use]
+pub fn address(address: &Address, state: State) -> Cell {
+    let tone = match (health::is_misplaced(address, state), address.present) {
+        (true, _) => Tone::Bad,
+        (false, true) => Tone::Good,
+        (false, false) => Tone::Faint,
+    };
+    let place = match (address.present, address.ours) {
+        (false, _) => "absent",
+        (true, true) => "present",
+        (true, false) => "present, not from vrrpd",
+    };
+    (tone, format!("{} {place}", address.address))
+}
+
+/// The addresses, those in the wrong place first, at most `most`, and how many more.
+#[must_use]
+pub fn addresses(instance: &Instance, most: usize) -> Vec<Cell> {
+    let (wrong, right): (Vec<_>, Vec<_>) =
+        instance.addresses.iter().partition(|address| health::is_misplaced(address, instance.state));
+    let all = wrong.into_iter().chain(right);
+    let cells: Vec<_> = all.map(|item| address(item, instance.state)).collect();
+    some(cells, most, &format!("`vipctl vrrp {}`", instance.name))
+}
+
+/// The peers, those of highest priority first, at most `most`, and how many more.
+#[must_use]
+pub fn peers<'i>(instance: &'i Instance, most: usize, cell: impl Fn(&'i Peer) -> Cell) -> Vec<Cell> {
+    let mut peers: Vec<_> = instance.peers.iter().collect();
+    peers.sort_by_key(|peer| std::cmp::Reverse(peer.priority));
+    let cells = peers.into_iter().map(cell).collect();
+    some(cells, most, &format!("`vipctl vrrp {}`", instance.name))
+}
+
+fn some(mut cells: Vec<Cell>, most: usize, where_else: &str) -> Vec<Cell> {
+    let more = cells.len().saturating_sub(most);
+    if more > 0 {
+        cells.truncate(most);
+        cells.push(plain(format!("and {more} more: {where_else}")));
+    }
+    cells
+}

@@ -1,0 +1,333 @@
+//! `vipctl status`: a line that says whether all is well, a row an instance, and under it why it is so, who is heard,
+//! what is wrong and what helps. To be understood in the middle of the night.
+
+use std::time::SystemTime;
+
+use serde::Serialize;
+use vipkit_control::vrrp::{Instance, Peer};
+
+use super::notice::{self, INDENT, LABEL, SHOWN};
+use super::text::{Cell, Style, Text, Tone, plain, widths};
+use super::time;
+use crate::daemons::{Report, Seen};
+use crate::failure::Unreachable;
+use crate::health::{self, Health};
+
+/// As text.
+#[must_use]
+pub fn status(reports: &[Report], now: SystemTime, style: Style) -> String {
+    let mut text = Text::new(style);
+    for (number, report) in reports.iter().enumerate() {
+        if number > 0 {
+            text.end();
+        }
+        match &report.seen {
+            Ok(seen) => show(&mut text, report.name, seen, health::of_report(report), now),
+            Err(error) => lost(&mut text, report.name, error),
+        }
+    }
+    text.finish()
+}
+
+fn lost(text: &mut Text, name: &str, error: &Unreachable) {
+    text.say(name).say(": ").put(Tone::Bad, "unreachable").end();
+    text.entry((Tone::Bad, "fault".to_owned()), plain(&error.what), INDENT, LABEL);
+    text.entry(plain("remedy"), plain(&error.remedy), INDENT, LABEL);
+}
+
+fn show(text: &mut Text, name: &str, Seen { daemon, instances }: &Seen, health: Health, now: SystemTime) {
+    let up = time::since(&daemon.started, now);
+    let up = up.unwrap_or_else(|| format!("since {}", daemon.started));
+    let degraded =
+        instances.iter().filter(|instance| health::of_instance(instance) != Health::Healthy).count();
+    let verdict = match health {
+        Health::Healthy => (Tone::Good, "healthy".to_owned()),
+        _ => (Tone::Bad, format!("degraded, {degraded} of {} instances", instances.len())),
+    };
+    text.say(&format!("{name} on {}: ", daemon.node)).put(verdict.0, &verdict.1);
+    text.say(&format!(" (up {up}, version {})", daemon.version)).end();
+    text.say(&format!("configuration {}, digest {}", daemon.config, daemon.digest)).end();
+    text.end();
+    if instances.is_empty() {
+        text.say("no instances: the configuration has no [vrrp.NAME]").end();
+        return;
+    }
+    let rows: Vec<_> = instances.iter().map(|instance| rows(instance, now)).collect();
+    let head = HEAD.map(plain).to_vec();
+    let mut all = vec![head.clone()];
+    all.extend(rows.iter().flatten().cloned());
+    let widths = widths(&all);
+    text.row(&head, &widths);
+    for (instance, rows) in instances.iter().zip(rows) {
+        rows.iter().for_each(|row| text.row(row, &widths));
+        details(text, instance, now);
+    }
+}
+
+const HEAD: [&str; 7] = ["NAME", "STATE", "SINCE", "PRIORITY", "VRID", "INTERFACE", "ADDRESSES"];
+
+/// The row of an instance, and one more for each address after the first.
+fn rows(instance: &Instance, now: SystemTime) -> Vec<Vec<Cell>> {
+    let (tone, state) = notice::state(instance.state);
+    let row = [
+        plain(&instance.name),
+        (tone, state.to_owned()),
+        plain(time::ago(&instance.since, now)),
+        plain(instance.priority.to_string()),
+        plain(instance.virtual_router_id.to_string()),
+        plain(&instance.interface),
+    ];
+    let blank = || row.iter().map(|_| plain("")).collect::<Vec<_>>();
+    let mut addresses = notice::addresses(instance, SHOWN).into_iter();
+    let first = row.iter().cloned().chain(addresses.next()).collect();
+    std::iter::once(first).chain(addresses.map(|address| [blank(), vec![address]].concat())).collect()
+}
+
+fn details(text: &mut Text, instance: &Instance, now: SystemTime) {
+    let mut entry =
+        |label: &str, words: Cell| text.entry((Tone::Faint, label.to_owned()), words, INDENT, LABEL);
+    // In state Fault the faults are the reason.
+    if instance.faults.is_empty() {
+        entry("reason", plain(&instance.reason));
+    }
+    let peers = notice::peers(instance, SHOWN, |peer| heard(peer, now));
+    if peers.is_empty() {
+        entry("peers", (Tone::Faint, "none heard".to_owned()));
+    }
+    for (number, peer) in peers.into_iter().enumerate() {
+        entry(if number == 0 { "peers" } else { "" }, peer);
+    }
+    notice::notices(text, instance);
+}
+
+fn heard(peer: &Peer, now: SystemTime) -> Cell {
+    let Peer { address, priority, last_heard, .. } = peer;
+    plain(format!("{address}, priority {priority}, heard {}", time::ago(last_heard, now)))
+}
+
+/// As JSON: `health`, and of each daemon name, socket, health, and either `daemon` and `instances` as the daemon
+/// gave them or `unreachable`.
+#[must_use]
+pub fn json(reports: &[Report]) -> impl Serialize {
+    #[derive(Serialize)]
+    struct All {
+        health: Health,
+        daemons: Vec<One>,
+    }
+    #[derive(Serialize)]
+    struct One {
+        name: &'static str,
+        socket: String,
+        health: Health,
+        #[serde(flatten)]
+        seen: Option<Seen>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        unreachable: Option<Unreachable>,
+    }
+    let one = |report: &Report| One {
+        name: report.name,
+        socket: report.socket.display().to_string(),
+        health: health::of_report(report),
+        seen: report.seen.as_ref().ok().cloned(),
+        unreachable: report.seen.as_ref().err().cloned(),
+    };
+    All { health: health::of_all(reports), daemons: reports.iter().map(one).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{active, address, backup, fault, notice, now, peer, report, unreachable};
+
+    const FIREWALL: &str = "let protocol 112 in on every node: `firewall-cmd --permanent --add-protocol=vrrp && \
+                            firewall-cmd --reload`, `nft insert rule inet filter input ip protocol 112 accept`, or \
+                            `iptables -I INPUT -p 112 -j ACCEPT`";
+
+    /// The text of one daemon, without the lines above the table.
+    fn table(instances: Vec<Instance>) -> String {
+        let text = status(&[report(instances)], now(), Style::Plain);
+        text.split_once("\n\n").unwrap().1.to_owned()
+    }
+
+    fn assert_text(text: &str, expected: &str) {
+        assert_eq!(text, expected, "\n{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "\n{text}");
+    }
+
+    #[test]
+    fn a_healthy_active_is_a_few_lines() {
+        assert_text(
+            &status(&[report(vec![active("VI_1")])], now(), Style::Plain),
+            "\
+vrrpd on web1: healthy (up 3 d 4 h, version 0.1.0)
+configuration /etc/vipkit/vipkit.toml, digest 0a1b2c3d4e5f
+
+NAME  STATE   SINCE         PRIORITY  VRID  INTERFACE  ADDRESSES
+VI_1  Active  3 m 12 s ago  100       51    eth0       192.168.4.80/24 present
+  reason   no advert for 3.609 s
+  peers    none heard
+",
+        );
+    }
+
+    #[test]
+    fn a_healthy_backup_shows_whom_it_hears() {
+        assert_text(
+            &table(vec![backup("VI_1")]),
+            "\
+NAME  STATE   SINCE         PRIORITY  VRID  INTERFACE  ADDRESSES
+VI_1  Backup  3 m 12 s ago  100       51    eth0       192.168.4.80/24 absent
+  reason   192.168.4.100 has priority 150
+  peers    192.168.4.100, priority 150, heard 0.4 s ago
+",
+        );
+    }
+
+    #[test]
+    fn a_backup_that_hears_nothing_says_which_command_helps() {
+        let hints = vec![notice("no advert was ever heard from an Active router", FIREWALL)];
+        let deaf = Instance { reason: "started".to_owned(), peers: Vec::new(), hints, ..backup("VI_1") };
+        assert_text(
+            &table(vec![deaf]),
+            "\
+NAME  STATE   SINCE         PRIORITY  VRID  INTERFACE  ADDRESSES
+VI_1  Backup  3 m 12 s ago  100       51    eth0       192.168.4.80/24 absent
+  reason   started
+  peers    none heard
+  hint     no advert was ever heard from an Active router
+  remedy   let protocol 112 in on every node:
+           `firewall-cmd --permanent --add-protocol=vrrp && firewall-cmd --reload`,
+           `nft insert rule inet filter input ip protocol 112 accept`, or
+           `iptables -I INPUT -p 112 -j ACCEPT`
+",
+        );
+    }
+
+    #[test]
+    fn a_fault_comes_with_its_remedy() {
+        assert_text(
+            &status(&[report(vec![fault("VI_1"), backup("mail")])], now(), Style::Plain),
+            "\
+vrrpd on web1: degraded, 1 of 2 instances (up 3 d 4 h, version 0.1.0)
+configuration /etc/vipkit/vipkit.toml, digest 0a1b2c3d4e5f
+
+NAME  STATE   SINCE         PRIORITY  VRID  INTERFACE  ADDRESSES
+VI_1  Fault   3 m 12 s ago  100       51    eth0       192.168.4.80/24 present, not from vrrpd
+  peers    none heard
+  fault    192.168.4.80/24 is on eth0 already, and vrrpd did not put it there
+  remedy   if nothing else needs it: `ip addr del 192.168.4.80/24 dev eth0`; if this host owns it
+           for good: priority = 255
+mail  Backup  3 m 12 s ago  100       51    eth0       192.168.4.80/24 absent
+  reason   192.168.4.100 has priority 150
+  peers    192.168.4.100, priority 150, heard 0.4 s ago
+",
+        );
+    }
+
+    #[test]
+    fn a_daemon_that_cannot_be_asked_says_why() {
+        assert_text(
+            &status(&[unreachable()], now(), Style::Plain),
+            "\
+vrrpd: unreachable
+  fault    vrrpd is not running: there is no /run/vipkit/vrrpd.sock
+  remedy   `systemctl start vrrpd`
+",
+        );
+    }
+
+    #[test]
+    fn an_address_in_the_wrong_place_is_a_warning() {
+        let addresses =
+            vec![address("192.168.4.80/24", true, true), address("192.168.4.81/24", false, false)];
+        let two = Instance { addresses, ..active("VI_1") };
+        assert_text(
+            &table(vec![two]),
+            "\
+NAME  STATE   SINCE         PRIORITY  VRID  INTERFACE  ADDRESSES
+VI_1  Active  3 m 12 s ago  100       51    eth0       192.168.4.81/24 absent
+                                                       192.168.4.80/24 present
+  reason   no advert for 3.609 s
+  peers    none heard
+  warning  192.168.4.81/24 is not on eth0, though the instance is Active
+  remedy   vrrpd puts missing addresses back at once; if it does not, `journalctl -u vrrpd` says why
+",
+        );
+    }
+
+    #[test]
+    fn many_instances_and_addresses_stay_aligned_and_bounded() {
+        let addresses = (1..=12).map(|n| address(&format!("10.0.0.{n}/24"), n != 12, n != 12)).collect();
+        let peers = (1..=10).map(|n| peer(&format!("192.168.4.{n}"), n)).collect();
+        let large = Instance { addresses, peers, ..active("large") };
+        let short =
+            Instance { interface: "bond0.1001".to_owned(), virtual_router_id: 7, priority: 5, ..backup("b") };
+        assert_text(
+            &table(vec![
+                short,
+                large,
+                Instance { state: vipkit_control::vrrp::State::Initialize, ..backup("new") },
+            ]),
+            "\
+NAME   STATE       SINCE         PRIORITY  VRID  INTERFACE   ADDRESSES
+b      Backup      3 m 12 s ago  5         7     bond0.1001  192.168.4.80/24 absent
+  reason   192.168.4.100 has priority 150
+  peers    192.168.4.100, priority 150, heard 0.4 s ago
+large  Active      3 m 12 s ago  100       51    eth0        10.0.0.12/24 absent
+                                                             10.0.0.1/24 present
+                                                             10.0.0.2/24 present
+                                                             10.0.0.3/24 present
+                                                             10.0.0.4/24 present
+                                                             10.0.0.5/24 present
+                                                             10.0.0.6/24 present
+                                                             10.0.0.7/24 present
+                                                             and 4 more: `vipctl vrrp large`
+  reason   no advert for 3.609 s
+  peers    192.168.4.10, priority 10, heard 0.4 s ago
+           192.168.4.9, priority 9, heard 0.4 s ago
+           192.168.4.8, priority 8, heard 0.4 s ago
+           192.168.4.7, priority 7, heard 0.4 s ago
+           192.168.4.6, priority 6, heard 0.4 s ago
+           192.168.4.5, priority 5, heard 0.4 s ago
+           192.168.4.4, priority 4, heard 0.4 s ago
+           192.168.4.3, priority 3, heard 0.4 s ago
+           and 2 more: `vipctl vrrp large`
+  warning  10.0.0.12/24 is not on eth0, though the instance is Active
+  remedy   vrrpd puts missing addresses back at once; if it does not, `journalctl -u vrrpd` says why
+new    Initialize  3 m 12 s ago  100       51    eth0        192.168.4.80/24 absent
+  reason   192.168.4.100 has priority 150
+  peers    192.168.4.100, priority 150, heard 0.4 s ago
+",
+        );
+    }
+
+    #[test]
+    fn no_instances_are_said_to_be_none() {
+        assert_eq!(table(vec![]), "no instances: the configuration has no [vrrp.NAME]\n");
+    }
+
+    #[test]
+    fn states_have_colours() {
+        let text = status(&[report(vec![active("a"), fault("b")])], now(), Style::Colored);
+        assert!(text.contains("\x1b[32mActive\x1b[0m") && text.contains("\x1b[1;31mFault\x1b[0m"), "{text}");
+    }
+
+    #[test]
+    fn what_a_daemon_says_steers_no_terminal() {
+        let evil = Instance { reason: "\x1b]0;owned\x07".to_owned(), ..active("a\nb") };
+        let text = table(vec![evil]);
+        assert!(!text.contains('\x1b') && text.contains("\na\u{fffd}b   Active"), "{text}");
+    }
+
+    #[test]
+    fn json_has_what_the_daemon_said_or_why_nothing() {
+        let value = serde_json::to_value(json(&[report(vec![active("a")]), unreachable()])).unwrap();
+        assert_eq!(value["health"], "unreachable");
+        assert_eq!(value["daemons"][0]["health"], "healthy");
+        assert_eq!(value["daemons"][0]["daemon"]["digest"], "0a1b2c3d4e5f");
+        assert_eq!(value["daemons"][0]["instances"][0]["since"], "2026-02-03T02:56:48.000Z");
+        assert_eq!(value["daemons"][0].get("unreachable"), None);
+        assert_eq!(value["daemons"][1]["unreachable"]["remedy"], "`systemctl start vrrpd`");
+        assert_eq!(value["daemons"][1].get("instances"), None);
+    }
+}

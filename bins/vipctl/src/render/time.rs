@@ -1,0 +1,73 @@
+//! Times and spans for people: two units are enough. Must not read a clock.
+
+use std::time::{Duration, SystemTime};
+
+/// A span: `0.4 s`, `42 s`, `3 m 12 s`, `4 h 5 m`, `3 d 4 h`.
+#[must_use]
+pub fn span(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
+    match seconds {
+        0..10 => format!("{seconds}.{} s", span.subsec_millis() / 100),
+        10..60 => format!("{seconds} s"),
+        60..3600 => format!("{minutes} m {} s", seconds % 60),
+        3600..86400 => format!("{hours} h {} m", minutes % 60),
+        _ => format!("{days} d {} h", hours % 24),
+    }
+}
+
+/// How long a moment (RFC 3339, UTC) is past: as [`span`], or nothing if it is no moment. The clocks of reader and
+/// writer differ a little: what lies ahead is now.
+#[must_use]
+pub fn since(moment: &str, now: SystemTime) -> Option<String> {
+    let moment = humantime::parse_rfc3339(moment).ok()?;
+    Some(span(now.duration_since(moment).unwrap_or_default()))
+}
+
+/// The same with "ago"; what is no moment is shown as it is.
+#[must_use]
+pub fn ago(moment: &str, now: SystemTime) -> String {
+    since(moment, now).map_or_else(|| moment.to_owned(), |span| format!("{span} ago"))
+}
+
+/// A moment in whole seconds: RFC 3339, UTC.
+#[must_use]
+pub fn stamp(moment: SystemTime) -> String {
+    humantime::format_rfc3339_seconds(moment).to_string()
+}
+
+/// Seconds with their unit.
+#[must_use]
+pub fn seconds(seconds: f64) -> String {
+    format!("{seconds:.3} s")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_have_two_units_at_most() {
+        for (millis, expected) in [
+            (0, "0.0 s"),
+            (9_990, "9.9 s"),
+            (10_000, "10 s"),
+            (59_999, "59 s"),
+            (192_000, "3 m 12 s"),
+            (3_600_000, "1 h 0 m"),
+            (86_399_000, "23 h 59 m"),
+            (273_600_000, "3 d 4 h"),
+        ] {
+            assert_eq!(span(Duration::from_millis(millis)), expected);
+        }
+    }
+
+    #[test]
+    fn moments_are_ago_now_or_shown_as_they_are() {
+        let now = humantime::parse_rfc3339("2026-02-03T12:00:10Z").unwrap();
+        assert_eq!(ago("2026-02-03T12:00:07.500Z", now), "2.5 s ago");
+        assert_eq!(ago("2026-02-03T12:00:11Z", now), "0.0 s ago");
+        assert_eq!(ago("yesterday", now), "yesterday");
+        assert_eq!(stamp(now), "2026-02-03T12:00:10Z");
+    }
+}
