@@ -1,0 +1,77 @@
+//! The network of the tutorial, for all scenarios: two web servers that share an address, and a client.
+
+use std::time::Duration;
+
+use vipkit_control::vrrp::State;
+use vipkit_tests::lab::Lab;
+use vipkit_tests::lab::host::Host;
+use vipkit_tests::lab::vrrpd::Vrrpd;
+use vipkit_tests::lab::web_server::WebServer;
+
+/// The address that they share.
+pub const VIP: &str = "192.168.4.80";
+/// Advertisement_Interval, unless a scenario says otherwise.
+pub const INTERVAL: Duration = Duration::from_secs(1);
+/// What a busy machine may need above what the formulas say.
+pub const SLACK: Duration = Duration::from_secs(1);
+/// For what has no formula.
+pub const SOON: Duration = Duration::from_secs(2);
+
+/// The network.
+pub struct Pair {
+    _web_servers: [WebServer; 2],
+    pub web1: Host,
+    pub web2: Host,
+    pub client: Host,
+    /// Dropped last: it removes the hosts.
+    pub lab: Lab,
+}
+
+impl Pair {
+    pub fn new() -> Self {
+        let lab = Lab::new();
+        let (web1, web2, client) = (lab.host("web1", 100), lab.host("web2", 200), lab.host("client", 5));
+        Self { _web_servers: [WebServer::on(&web1), WebServer::on(&web2)], web1, web2, client, lab }
+    }
+
+    /// Waits until this host alone has the VIP.
+    pub fn wait_for_holder(&self, host: &Host, limit: Duration) {
+        let what = format!("{VIP} is on {} alone", host.name());
+        self.lab.wait(&what, limit, || self.lab.holders(VIP) == [host.name()]);
+    }
+
+    /// Waits until this host answers the client at the VIP.
+    pub fn wait_for_answer(&self, host: &Host, limit: Duration) {
+        let what = format!("{} answers at {VIP}", host.name());
+        let own = host.address().to_string();
+        self.lab.wait(&what, limit, || self.client.fetch(VIP).as_ref() == Some(&own));
+    }
+
+    /// Waits until a vrrpd is in a state.
+    pub fn wait_for_state(&self, vrrpd: &Vrrpd, state: State, limit: Duration) {
+        let what = format!("vrrpd on {} is {state:?}", vrrpd.host().name());
+        self.lab.wait(&what, limit, || vrrpd.state() == Some(state));
+    }
+}
+
+/// One instance for the VIP, `web`, with these keys more.
+pub fn config(priority: u8, keys: &str) -> String {
+    instance("web", 51, &[&format!("{VIP}/24")], &format!("priority = {priority}\n{keys}"))
+}
+
+/// One instance.
+pub fn instance(name: &str, vrid: u8, addresses: &[&str], keys: &str) -> String {
+    format!(
+        "[vrrp.{name}]\ninterface = 'eth0'\nvirtual_router_id = {vrid}\naddresses = {addresses:?}\n{keys}\n"
+    )
+}
+
+/// Active_Down_Interval at one second (RFC 9568 §6.1), and some slack.
+pub fn takeover(priority: u8) -> Duration {
+    INTERVAL * 3 + skew(priority) + SLACK
+}
+
+/// Skew_Time at one second (RFC 9568 §6.1).
+pub fn skew(priority: u8) -> Duration {
+    INTERVAL * (256 - u32::from(priority)) / 256
+}
