@@ -1,0 +1,36 @@
+# Sourced by the scripts: makes sure that what a test step needs is here. `need STEP...` installs Debian's packages
+# where it can, and else prints exactly what is missing.
+
+# command:package of Debian and Ubuntu, by step
+needs_of() {
+  case $1 in
+    fmt | clippy | unit | conformance | lan | fuzz | tree) echo cc:gcc ;;
+    namespaces) echo cc:gcc ip:iproute2 bridge:iproute2 curl:curl setpriv:util-linux keepalived:keepalived ;;
+    protocol) echo cc:gcc ip:iproute2 python3:python3 pip3:python3-pip socat:socat jq:jq ;;
+  esac
+}
+
+need() {
+  local missing=() packages=() entry step
+  for step in "$@"; do
+    for entry in $(needs_of "$step"); do
+      command -v "${entry%%:*}" >/dev/null && continue
+      missing+=("${entry%%:*}") packages+=("${entry##*:}")
+    done
+  done
+  if ((${#packages[@]})) && [[ $(id -u) = 0 && -f /etc/debian_version ]]; then
+    echo "installing ${packages[*]}"
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"; } >/dev/null
+    missing=()
+    for entry in "${packages[@]}"; do dpkg -s "$entry" >/dev/null 2>&1 || missing+=("$entry"); done
+  fi
+  if ! command -v cargo >/dev/null; then
+    missing+=("cargo 1.88 or later (https://rustup.rs)")
+  fi
+  if [[ " $* " == *" namespaces "* || " $* " == *" protocol "* ]] && [[ $(id -u) != 0 ]]; then
+    missing+=("root, for network namespaces (without: scripts/test fmt clippy unit conformance lan fuzz tree)")
+  fi
+  ((${#missing[@]})) || return 0
+  printf 'missing: %s\n' "${missing[@]}" >&2
+  return 1
+}
