@@ -1,7 +1,7 @@
 //! vrrpd: VRRP, and the virtual IP addresses it entails.
 //!
 //! Pure, and the same in the daemon, the conformance rows and the virtual LAN: `router` is one virtual router whole,
-//! made of `fsm` (RFC 9568 §6.4), `peers`, `announce`, `fault`, `counters` and `limit`; `addresses` plans what goes on
+//! made of `fsm` (RFC 9568 §6.4), `peers`, `refused`, `announce`, `fault`, `counters` and `limit`; `addresses` plans what goes on
 //! the interfaces, from `observed` and `ledger`; `adopt` decides what a restart continues; `status` shows it all.
 //!
 //! `shell` is the rest: the loop, and all that touches the kernel, the clock, files and sockets.
@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod limit;
 pub mod observed;
 pub mod peers;
+pub mod refused;
 pub mod router;
 pub mod shell;
 pub mod status;

@@ -16,6 +16,7 @@ use crate::fault::Local;
 use crate::fsm::{Action, Event, Fsm, Reason, Settings, State};
 use crate::limit::Limiter;
 use crate::peers::Peers;
+use crate::refused::Refused;
 
 /// How much a log line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +55,7 @@ pub struct Router {
     fsm: Fsm,
     local: Local,
     peers: Peers,
+    refused: Refused,
     announcer: Announcer,
     counters: Counters,
     limiter: Limiter,
@@ -72,6 +74,7 @@ impl Router {
             fsm: Fsm::new(settings(&config)),
             local: Local::default(),
             peers: Peers::default(),
+            refused: Refused::default(),
             announcer: Announcer::new(config.garp.clone()),
             counters: Counters::default(),
             limiter: Limiter::default(),
@@ -104,6 +107,12 @@ impl Router {
     #[must_use]
     pub const fn peers(&self) -> &Peers {
         &self.peers
+    }
+
+    /// Whose packets it refused.
+    #[must_use]
+    pub const fn refused(&self) -> &Refused {
+        &self.refused
     }
 
     /// What it finds on this host.
@@ -231,6 +240,7 @@ impl Router {
     fn advert(&mut self, accepted: &Accepted, now: Mono, out: &mut Vec<Output>) {
         let Some(local) = self.local.source else { return };
         let ours: Vec<IpAddr> = self.config.addresses.iter().map(IpNet::addr).collect();
+        self.refused.forgive(accepted.source);
         if self.peers.heard(accepted, &ours, now) {
             out.push(Output::Changed);
         }
@@ -274,6 +284,9 @@ impl Router {
     }
 
     fn refuse(&mut self, source: Option<IpAddr>, reject: Reject, now: Mono, out: &mut Vec<Output>) {
+        if source.is_some_and(|source| self.refused.note(source, reject, now)) {
+            out.push(Output::Changed);
+        }
         let text = || match source {
             Some(source) => format!("refused an advert from {source}: {reject}"),
             None => format!("refused a packet: {reject}"),

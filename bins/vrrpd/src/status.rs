@@ -12,11 +12,15 @@ use vipkit_core::units::{Mono, Version};
 use crate::fsm::State;
 use crate::observed::Interface;
 use crate::peers;
+use crate::refused::remedy;
 use crate::router::Router;
 
 /// What lets adverts through the usual firewalls.
 const OPEN_FIREWALL: &str = "let IP protocol 112 in on every node: `firewall-cmd --add-protocol=vrrp` or \
                              `iptables -I INPUT -p 112 -j ACCEPT`";
+
+/// Senders of refused packets that are shown: whoever sends can choose its address.
+const REFUSED_SHOWN: usize = 3;
 
 /// What a router is shown against.
 #[derive(Clone, Copy, Debug)]
@@ -111,7 +115,15 @@ fn peer(source: IpAddr, heard: &peers::Peer, view: View<'_>) -> Peer {
 fn warnings(router: &Router, view: View<'_>) -> Vec<Notice> {
     let config = router.config();
     let recent = |heard: &peers::Peer| view.now - heard.last_heard <= lately(router);
-    let mut warnings = Vec::new();
+    let refused = router.refused().within(lately(router), view.now).take(REFUSED_SHOWN);
+    let mut warnings: Vec<Notice> = refused
+        .map(|(source, refusal)| {
+            notice(
+                format!("adverts from {source} are refused: {}", refusal.reject),
+                remedy(refusal.reject).to_owned(),
+            )
+        })
+        .collect();
     for (source, heard) in router.peers().iter().filter(|(_, heard)| recent(heard)) {
         if let Some(form) = heard.checksum.filter(|form| *form != config.checksum) {
             warnings.push(notice(
@@ -148,6 +160,10 @@ fn warnings(router: &Router, view: View<'_>) -> Vec<Notice> {
 /// What is normal in a healthy network, but worth knowing when something is not.
 fn hints(router: &Router, view: View<'_>) -> Vec<Notice> {
     let state = router.fsm().state();
+    // Who refuses adverts does hear them: that has a warning of its own.
+    if router.refused().within(lately(router), view.now).next().is_some() {
+        return Vec::new();
+    }
     let silent = !router.peers().heard_within(lately(router), view.now);
     let ever = if router.peers().is_empty() { "no advert was ever heard" } else { "no advert is heard now" };
     match state {
@@ -176,4 +192,110 @@ fn list(addresses: &[IpNet]) -> String {
 
 const fn notice(what: String, remedy: String) -> Notice {
     Notice { what, remedy }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::UNIX_EPOCH;
+
+    use vipkit_config::Source;
+    use vipkit_core::ipv4;
+    use vipkit_core::units::{Centis, Interval, Priority, Vrid};
+    use vipkit_core::vrrp::{self, Advert, Authentication, ChecksumForm, GROUP_V4, Route};
+
+    use crate::fault::{Fault, Local};
+
+    const PEER: [u8; 4] = [10, 0, 1, 2];
+    const NOW: Mono = Mono(1_000_000);
+
+    fn router(local: Local) -> Router {
+        let text = "[vrrp.web]\ninterface = 'eth0'\nvirtual_router_id = 51\naddresses = ['10.0.1.5/24']";
+        let source = Source { name: "vipkit.toml".to_owned(), text: text.to_owned() };
+        let config = vipkit_config::parse(&[source]).unwrap().vrrp["web"].clone();
+        let mut router = Router::new("web", config, NOW);
+        router.start(local, false, NOW, &mut Vec::new());
+        router
+    }
+
+    fn healthy() -> Local {
+        Local { source: Some([10, 0, 1, 1].into()), faults: Vec::new() }
+    }
+
+    /// The peer's advert, as it must be.
+    fn advert() -> Advert {
+        Advert {
+            vrid: Vrid::new(51).unwrap(),
+            priority: Priority(200),
+            interval: Interval::Centis(Centis::new(100).unwrap()),
+            addresses: vec![[10, 0, 1, 5].into()],
+        }
+    }
+
+    fn hear(router: &mut Router, advert: &Advert, form: ChecksumForm) {
+        let route = Route { source: PEER.into(), destination: GROUP_V4.into() };
+        let message = vrrp::emit(advert, route, form, &Authentication::None);
+        router.packet(&ipv4::emit(PEER.into(), GROUP_V4, &message), NOW, &mut Vec::new());
+    }
+
+    fn shown(router: &Router, now: Mono) -> Instance {
+        let owned = BTreeSet::new();
+        instance(router, View { interface: None, owned: &owned, now, epoch: UNIX_EPOCH })
+    }
+
+    fn what(notices: &[Notice]) -> Vec<&str> {
+        notices.iter().map(|notice| notice.what.as_str()).collect()
+    }
+
+    #[test]
+    fn who_hears_nobody_is_told_the_usual_cause() {
+        let mut router = router(healthy());
+        let backup = shown(&router, NOW);
+        assert!(backup.hints[0].remedy.contains("protocol 112"), "{:?}", backup.hints);
+        hear(&mut router, &advert(), ChecksumForm::PseudoHeader);
+        let hearing = shown(&router, NOW);
+        assert_eq!((what(&hearing.hints), what(&hearing.warnings)), (vec![], vec![]));
+        assert_eq!(hearing.peers[0].address, "10.0.1.2");
+    }
+
+    #[test]
+    fn what_is_odd_about_a_peer_is_a_warning_while_it_speaks() {
+        let mut router = router(healthy());
+        let odd = Advert {
+            interval: Interval::Centis(Centis::new(300).unwrap()),
+            addresses: vec![[10, 0, 1, 6].into()],
+            ..advert()
+        };
+        hear(&mut router, &odd, ChecksumForm::Rfc9568);
+        assert_eq!(
+            what(&shown(&router, NOW).warnings),
+            [
+                "10.0.1.2 sends checksum form rfc9568, we send pseudo-header",
+                "10.0.1.2 advertises other addresses for VRID 51",
+                "10.0.1.2 advertises every 3s, we every 1s"
+            ]
+        );
+        assert_eq!(what(&shown(&router, NOW + Duration::from_secs(60)).warnings), [""; 0]);
+    }
+
+    #[test]
+    fn refused_adverts_are_a_warning_and_no_firewall_is_blamed() {
+        let mut router = router(healthy());
+        let other = Advert { interval: Interval::Seconds(1.try_into().unwrap()), ..advert() };
+        hear(&mut router, &other, ChecksumForm::PseudoHeader);
+        let refusing = shown(&router, NOW);
+        assert_eq!(what(&refusing.warnings), ["adverts from 10.0.1.2 are refused: VRRP version 2"]);
+        assert_eq!(what(&refusing.hints), [""; 0]);
+        hear(&mut router, &advert(), ChecksumForm::PseudoHeader);
+        assert_eq!(what(&shown(&router, NOW).warnings), [""; 0], "forgiven");
+    }
+
+    #[test]
+    fn a_fault_is_shown_with_its_remedy() {
+        let router = router(Local { source: None, faults: vec![Fault::InterfaceDown] });
+        let shown = shown(&router, NOW);
+        assert_eq!((shown.state, shown.reason.as_str()), (Shown::Fault, "interface eth0 is down"));
+        assert_eq!(shown.faults[0].remedy, "`ip link set eth0 up`");
+        assert_eq!(shown.since, "1970-01-01T00:00:01.000Z");
+    }
 }

@@ -8,6 +8,7 @@
 //! ```
 
 pub mod address_watch;
+pub mod figure;
 pub mod host;
 pub mod injector;
 pub mod keepalived;
@@ -108,14 +109,16 @@ impl Lab {
             .collect()
     }
 
-    /// Waits until something is so.
+    /// Waits until something is so, and says how long that took.
     ///
     /// # Panics
     /// With the evidence, if it is not so in time.
-    pub fn wait(&self, what: &str, limit: Duration, condition: impl FnMut() -> bool) {
+    pub fn wait(&self, what: &str, limit: Duration, condition: impl FnMut() -> bool) -> Duration {
+        let began = Instant::now();
         if !until(limit, condition) {
             self.fail(&format!("not within {limit:?}: {what}"));
         }
+        began.elapsed()
     }
 
     /// Looks again and again whether something is so, all the time that is given.

@@ -34,23 +34,23 @@ impl Pair {
         Self { _web_servers: [WebServer::on(&web1), WebServer::on(&web2)], web1, web2, client, lab }
     }
 
-    /// Waits until this host alone has the VIP.
-    pub fn wait_for_holder(&self, host: &Host, limit: Duration) {
+    /// Waits until this host alone has the VIP. This wait and the others say how long they took.
+    pub fn wait_for_holder(&self, host: &Host, limit: Duration) -> Duration {
         let what = format!("{VIP} is on {} alone", host.name());
-        self.lab.wait(&what, limit, || self.lab.holders(VIP) == [host.name()]);
+        self.lab.wait(&what, limit, || self.lab.holders(VIP) == [host.name()])
     }
 
     /// Waits until this host answers the client at the VIP.
-    pub fn wait_for_answer(&self, host: &Host, limit: Duration) {
+    pub fn wait_for_answer(&self, host: &Host, limit: Duration) -> Duration {
         let what = format!("{} answers at {VIP}", host.name());
         let own = host.address().to_string();
-        self.lab.wait(&what, limit, || self.client.fetch(VIP).as_ref() == Some(&own));
+        self.lab.wait(&what, limit, || self.client.fetch(VIP).as_ref() == Some(&own))
     }
 
     /// Waits until a vrrpd is in a state.
-    pub fn wait_for_state(&self, vrrpd: &Vrrpd, state: State, limit: Duration) {
+    pub fn wait_for_state(&self, vrrpd: &Vrrpd, state: State, limit: Duration) -> Duration {
         let what = format!("vrrpd on {} is {state:?}", vrrpd.host().name());
-        self.lab.wait(&what, limit, || vrrpd.state() == Some(state));
+        self.lab.wait(&what, limit, || vrrpd.state() == Some(state))
     }
 }
 

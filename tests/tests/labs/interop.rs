@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use vipkit_control::vrrp::State;
 use vipkit_tests::lab::address_watch::AddressWatch;
+use vipkit_tests::lab::figure::figure;
 use vipkit_tests::lab::host::Host;
 use vipkit_tests::lab::keepalived::Keepalived;
 use vipkit_tests::lab::vrrpd::{Privilege, Vrrpd};
@@ -136,26 +137,26 @@ fn shared(form: Form, start_higher: Start, start_lower: Start) {
     if !is_spoken(form, web1) {
         return;
     }
-    let settles = |host: &Host, limit| {
-        pair.wait_for_holder(host, limit);
+    let settles = |what: &str, host: &Host, limit| {
+        figure(what, pair.wait_for_holder(host, limit));
         let only = format!("only {} holds", host.name());
         pair.lab.stays(&only, SETTLED, || pair.lab.holders(VIP) == [host.name()]);
         pair.wait_for_answer(host, SOON);
     };
 
     let stop_lower = start_lower(web2, LOWER, form);
-    settles(web2, takeover(LOWER) + SLACK);
+    settles("lower alone holds (by the formula 3.609 s)", web2, takeover(LOWER) + SLACK);
     let stop_higher = start_higher(web1, HIGHER, form);
-    settles(web1, takeover(HIGHER) + SLACK);
+    settles("higher started and holds (by the formula 3.414 s)", web1, takeover(HIGHER) + SLACK);
     stop_higher();
     assert!(!web1.has(VIP));
-    settles(web2, skew(LOWER) + SLACK);
+    settles("higher stopped, lower holds (by the formula 0.609 s)", web2, skew(LOWER) + SLACK);
     let stop_higher = start_higher(web1, HIGHER, form);
-    settles(web1, takeover(HIGHER) + SLACK);
+    settles("higher returned and holds (by the formula 3.414 s)", web1, takeover(HIGHER) + SLACK);
     web1.cut();
-    settles(web2, takeover(LOWER));
+    settles("higher cut off, lower holds (by the formula 3.609 s)", web2, takeover(LOWER));
     web1.mend();
-    settles(web1, takeover(HIGHER) + SLACK);
+    settles("healed, higher holds (by the formula 3.414 s)", web1, takeover(HIGHER) + SLACK);
     stop_lower();
     stop_higher();
     assert!(pair.lab.holders(VIP).is_empty());

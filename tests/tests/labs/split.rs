@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use vipkit_control::vrrp::State;
+use vipkit_tests::lab::figure::figure;
 use vipkit_tests::lab::sniffer::Sniffer;
 use vipkit_tests::lab::vrrpd::{Privilege, Vrrpd};
 
@@ -45,8 +46,10 @@ fn split_and_heal(privilege: Privilege, just_heard: fn(&Pair) -> &vipkit_tests::
     let healed = Instant::now();
     pair.web1.rejoin();
 
-    pair.wait_for_holder(&pair.web1, INTERVAL + SLACK);
+    let took = pair.wait_for_holder(&pair.web1, INTERVAL + SLACK);
+    figure("split healed, one holder (at most one interval)", took);
     pair.wait_for_answer(&pair.web1, SOON);
+    figure("split healed, the client is answered by the holder", healed.elapsed());
     let mac = pair.web1.mac();
     pair.lab.wait("the holder announces", SOON, || far.announcements(healed).iter().any(|a| a.mac == mac));
     pair.lab.stays("only web1 holds", INTERVAL * 3, || pair.lab.holders(VIP) == ["web1"]);

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use vipkit_control::vrrp::State;
+use vipkit_tests::lab::figure::figure;
 use vipkit_tests::lab::sniffer::Sniffer;
 use vipkit_tests::lab::vrrpd::{Privilege, Vrrpd};
 
@@ -24,13 +25,15 @@ fn cut_off_and_stopped(privilege: Privilege) {
     assert_eq!(web2.instance().peers[0].address, pair.web1.address().to_string());
 
     pair.web1.cut();
-    pair.wait_for_answer(&pair.web2, Duration::from_secs(6));
+    let took = pair.wait_for_answer(&pair.web2, Duration::from_secs(6));
+    figure("web1 cut off, web2 answers (by the formula 3.805 s, at most 6)", took);
     pair.wait_for_holder(&pair.web2, SOON);
     assert_eq!(web1.instance().faults[0].what, "interface eth0 has no carrier");
     assert_eq!(web1.vipctl(&["status"]).code, 1);
 
     pair.web1.mend();
-    pair.wait_for_answer(&pair.web1, takeover(100) + SLACK);
+    let took = pair.wait_for_answer(&pair.web1, takeover(100) + SLACK);
+    figure("web1 back, web1 answers (by the formula 3.609 s)", took);
     pair.wait_for_holder(&pair.web1, INTERVAL + SLACK);
     assert!(web1.instance().reason.contains("preempts 192.168.4.200"), "{}", web1.instance().reason);
 
@@ -39,6 +42,7 @@ fn cut_off_and_stopped(privilege: Privilege) {
     web1.terminate();
     assert!(!pair.web1.has(VIP));
     pair.wait_for_answer(&pair.web2, skew(50) + SLACK);
+    figure("web1 stopped, web2 answers (by the formula 0.805 s)", began.elapsed());
     pair.lab.stays("only web2 holds", INTERVAL * 2, || pair.lab.holders(VIP) == ["web2"]);
     let last_words: Vec<u8> = sniffer.adverts_of(&pair.web1, began).iter().map(|a| a.priority).collect();
     assert_eq!(last_words.iter().filter(|priority| **priority == 0).count(), 1, "{last_words:?}");

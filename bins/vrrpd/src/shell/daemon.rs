@@ -267,15 +267,13 @@ impl Daemon {
 
     /// Serves what is due. Packets that wait came before the deadline that calls for this, so they go first.
     pub fn serve(&mut self) {
-        let interfaces: Vec<String> =
-            self.ports.receivers().map(|(interface, _)| interface.clone()).collect();
+        let interfaces: BTreeSet<String> =
+            self.due().map(|router| router.config().interface.clone()).collect();
         for interface in interfaces {
             self.receive(&interface);
         }
         let now = now();
-        let is_due = |router: &&Router| router.deadline(now).is_some_and(|deadline| deadline <= now);
-        let due: Vec<String> = self.routers().filter(is_due).map(|router| router.name().to_owned()).collect();
-        for name in due {
+        for name in self.due().map(|router| router.name().to_owned()).collect::<Vec<_>>() {
             let deadline = self.router(&name).and_then(|router| router.fsm().deadline());
             if let Some(deadline) = deadline.filter(|deadline| *deadline <= now) {
                 self.lateness.latest = now - deadline;
@@ -284,6 +282,11 @@ impl Daemon {
             self.with(&name, |router, now, out| router.timer(now, out));
         }
         self.rearm();
+    }
+
+    fn due(&self) -> impl Iterator<Item = &Router> {
+        let now = now();
+        self.routers().filter(move |router| router.deadline(now).is_some_and(|deadline| deadline <= now))
     }
 
     /// Takes in what the kernel reported of links and addresses.

@@ -65,9 +65,4 @@ impl Ports {
     pub fn on(&self, interface: &str) -> Option<&Port> {
         self.0.get(interface)
     }
-
-    /// Every interface with its receiver.
-    pub fn receivers(&self) -> impl Iterator<Item = (&String, &Rc<VrrpReceiver>)> {
-        self.0.iter().map(|(interface, port)| (interface, &port.receiver))
-    }
 }
