@@ -14,6 +14,4 @@ pub mod link;
 pub mod render;
 
 #[cfg(test)]
-mod manual;
-#[cfg(test)]
 mod testing;

@@ -3,10 +3,10 @@
 
 use clap::{Arg, Command, CommandFactory};
 
-use crate::cli::Cli;
+use vipctl::cli::Cli;
 
-const VIPCTL: &str = include_str!("../../../docs/man/vipctl.8");
-const VRRPD: &str = include_str!("../../../docs/man/vrrpd.8");
+const VIPCTL: &str = include_str!("../../docs/man/vipctl.8");
+const VRRPD: &str = include_str!("../../docs/man/vrrpd.8");
 
 /// A command's own arguments as the page writes them; what clap adds by itself is left out.
 fn entries(command: &Command) -> Vec<String> {
