@@ -15,7 +15,7 @@ need() {
   for step in "$@"; do
     for entry in $(needs_of "$step"); do
       command -v "${entry%%:*}" >/dev/null && continue
-      missing+=("${entry%%:*}") packages+=("${entry##*:}")
+      missing+=("${entry%%:*} (package ${entry##*:})") packages+=("${entry##*:}")
     done
   done
   if ((${#packages[@]})) && [[ $(id -u) = 0 && -f /etc/debian_version ]]; then

@@ -132,6 +132,18 @@ fn links_in_documents_lead_somewhere() {
 }
 
 #[test]
+fn the_configuration_in_the_readme_is_good() {
+    let readme = read(&root().join("README.md"));
+    let blocks: Vec<&str> =
+        readme.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(!blocks.is_empty());
+    for text in blocks {
+        let source = vipkit_config::Source { name: "README.md".to_owned(), text: text.to_owned() };
+        assert!(vipkit_config::parse(&[source]).is_ok(), "{text}");
+    }
+}
+
+#[test]
 fn ci_runs_the_test_command_of_the_readme() {
     let ci = read(&root().join(".ci/run"));
     let command = ci.lines().rfind(|line| !line.is_empty()).unwrap().trim_start_matches("exec ");
