@@ -11,6 +11,9 @@ use vipkit_core::units::Mono;
 /// Addresses announced in one turn, so that adverts of other instances are not kept waiting.
 pub const TURN: usize = 64;
 
+/// Between a burst and the next one against somebody else who speaks for the addresses.
+const QUIET: Duration = Duration::from_secs(1);
+
 /// A later burst, for these addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Again {
@@ -27,13 +30,22 @@ pub struct Announcer {
     queue: VecDeque<Ipv4Addr>,
     again: Option<Again>,
     refresh: Option<Mono>,
+    /// No burst against others before this moment.
+    quiet_until: Mono,
 }
 
 impl Announcer {
     /// Silent.
     #[must_use]
     pub const fn new(garp: Garp) -> Self {
-        Self { garp, held: Vec::new(), queue: VecDeque::new(), again: None, refresh: None }
+        Self {
+            garp,
+            held: Vec::new(),
+            queue: VecDeque::new(),
+            again: None,
+            refresh: None,
+            quiet_until: Mono(0),
+        }
     }
 
     /// New settings, for the bursts to come.
@@ -50,6 +62,9 @@ impl Announcer {
         }
         self.queue.retain(|a| addresses.contains(a));
         self.held = addresses;
+        if !fresh.is_empty() {
+            self.quiet_until = now + QUIET;
+        }
         self.burst(fresh, self.garp.repeat, self.garp.delay, now);
     }
 
@@ -58,9 +73,10 @@ impl Announcer {
         *self = Self::new(self.garp.clone());
     }
 
-    /// Somebody else spoke for the addresses. One burst at a time: while frames wait, another changes nothing.
+    /// Somebody else spoke for the addresses. However often that happens, bursts against it are spaced.
     pub fn reassert(&mut self, now: Mono) {
-        if self.queue.is_empty() && self.again.is_none() {
+        if self.quiet_until <= now {
+            self.quiet_until = now + QUIET;
             self.burst(
                 self.held.clone(),
                 self.garp.lower_priority_repeat,
@@ -201,15 +217,28 @@ mod tests {
     }
 
     #[test]
-    fn conflicts_make_one_burst_at_a_time() {
+    fn conflicts_make_one_burst_a_second_and_one_after_the_last() {
         let mut announcer = Announcer::new(defaults());
         announcer.hold(vec![A], at(0));
         timeline(&mut announcer, at(0), at(9));
-        for _ in 0..1000 {
-            announcer.reassert(at(10));
-            announcer.turn(at(10));
+        let mut frames = 0;
+        for millis in 10_000..13_000 {
+            let now = Mono::at(Duration::from_millis(millis));
+            announcer.reassert(now);
+            frames += announcer.turn(now).len();
         }
-        assert_eq!(timeline(&mut announcer, at(10), at(1000)), [(15, 5)]);
+        assert_eq!(frames, 3 * 5);
+        assert_eq!(timeline(&mut announcer, at(13), at(1000)), [(17, 5)]);
+    }
+
+    #[test]
+    fn a_conflict_right_after_the_takeover_is_answered_by_its_burst() {
+        let mut announcer = Announcer::new(defaults());
+        announcer.hold(vec![A], at(0));
+        announcer.reassert(at(0));
+        announcer.hold(vec![A], at(1));
+        announcer.reassert(at(1));
+        assert_eq!(announcer.turn(at(1)).len(), 2 * 5);
     }
 
     #[test]
