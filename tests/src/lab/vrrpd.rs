@@ -208,6 +208,14 @@ impl Vrrpd {
         self.call(vrrp::RELOAD, &NoParameters {})
     }
 
+    /// Removes the file in which it keeps what it must remember.
+    ///
+    /// # Panics
+    /// There is none.
+    pub fn lose_ledger(&self) {
+        fs::remove_file(self.folder.join("state/vrrpd/ledger.json")).unwrap();
+    }
+
     /// Calls a method.
     ///
     /// # Errors

@@ -6,7 +6,12 @@ use vipkit_tests::lab::vrrpd::{Privilege, Vrrpd};
 
 use crate::fixture::{INTERVAL, Pair, SOON, VIP, config, takeover};
 
-as_root_and_with_two_capabilities!(killed_and_started_at_once, killed_and_started_late, backup_restarted);
+as_root_and_with_two_capabilities!(
+    killed_and_started_at_once,
+    killed_and_started_late,
+    killed_and_its_ledger_lost,
+    backup_restarted
+);
 
 fn started(pair: &Pair, privilege: Privilege) -> (Vrrpd, Vrrpd) {
     let web1 = Vrrpd::started(&pair.web1, privilege, &config(100, ""));
@@ -55,6 +60,20 @@ fn killed_and_started_late(privilege: Privilege) {
     });
     pair.wait_for_holder(&pair.web1, SOON);
     assert!(web1.log().contains("left over from before"));
+}
+
+/// The mark on the address stands in for the file.
+fn killed_and_its_ledger_lost(privilege: Privilege) {
+    let pair = Pair::new();
+    let (mut web1, web2) = started(&pair, privilege);
+
+    web1.kill();
+    web1.lose_ledger();
+    pair.wait_for_state(&web2, State::Active, takeover(50));
+    web1.start();
+    assert_eq!(web1.state(), Some(State::Backup), "the address is known for its own");
+    assert!(!pair.web1.has(VIP));
+    pair.wait_for_holder(&pair.web1, takeover(100));
 }
 
 fn backup_restarted(privilege: Privilege) {
