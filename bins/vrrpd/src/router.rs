@@ -85,6 +85,11 @@ impl Router {
         }
     }
 
+    /// Gives it another name.
+    pub fn rename(&mut self, name: &str) {
+        name.clone_into(&mut self.name);
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -14,6 +14,7 @@ use crate::fixture::{INTERVAL, Pair, SLACK, SOON, VIP, config, instance, takeove
 
 as_root_and_with_two_capabilities!(
     reloaded,
+    renamed,
     another_prefix,
     removed_by_hand,
     foreign,
@@ -84,6 +85,22 @@ fn reloaded(privilege: Privilege) {
     vrrpd.terminate();
     assert_eq!(pair.web1.addresses(), ["192.168.4.100/24"]);
     assert_eq!(promotes(&pair.web1), "0");
+}
+
+/// The same virtual router under another name is the same virtual router.
+fn renamed(privilege: Privilege) {
+    let pair = Pair::new();
+    let vrrpd = started(&pair.lab, &pair.web1, privilege, &config(100, ""));
+    let (watch, sniffer, began) = (AddressWatch::on(&pair.web1), Sniffer::on(&pair.client), Instant::now());
+    let before = vrrpd.instance();
+    vrrpd.configure(&instance("shop", 51, &[&format!("{VIP}/24")], ""));
+    vrrpd.reload().unwrap();
+    let after = vrrpd.instance();
+    assert_eq!((after.name.as_str(), after.state, after.since), ("shop", State::Active, before.since));
+    let adverts = || sniffer.adverts_of(&pair.web1, began);
+    pair.lab.wait("it goes on", INTERVAL * 3 + SLACK, || adverts().len() >= 3);
+    assert!(adverts().iter().all(|advert| advert.priority == 100), "{:?}", adverts());
+    assert_eq!(watch.changes_of(VIP), 0);
 }
 
 fn another_prefix(privilege: Privilege) {

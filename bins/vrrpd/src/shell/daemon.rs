@@ -171,6 +171,7 @@ impl Daemon {
 
     /// Goes over to a configuration: routers that it does not change are not touched. Those in `adopt` go on as Active.
     pub fn configure(&mut self, config: Config, adopt: &BTreeSet<String>) -> Reloaded {
+        self.rename(&config);
         let mut done = Reloaded::default();
         let gone: Vec<String> =
             self.members.keys().filter(|n| !config.vrrp.contains_key(*n)).cloned().collect();
@@ -213,6 +214,27 @@ impl Daemon {
         self.observe();
         self.feed.touch_daemon();
         done
+    }
+
+    /// A router that the configuration only calls by another name goes on under that.
+    fn rename(&mut self, config: &Config) {
+        let fresh = |name: &String| !self.members.contains_key(name);
+        let new_name = |router: &Router| {
+            let mut candidates = config.vrrp.iter().filter(|(name, _)| fresh(name));
+            candidates.find(|(_, instance)| router.is_same_router(instance)).map(|(name, _)| name.clone())
+        };
+        let gone = self.routers().filter(|router| !config.vrrp.contains_key(router.name()));
+        let renamed: Vec<(String, String)> =
+            gone.filter_map(|router| Some((router.name().to_owned(), new_name(router)?))).collect();
+        for (old, new) in renamed {
+            let Some(mut member) = self.members.remove(&old) else { continue };
+            member.router.rename(&new);
+            self.members.insert(new.clone(), member);
+            self.holdings.note_active(&old, None);
+            self.holdings_changed(&new);
+            self.feed.touch(&old);
+            self.feed.touch(&new);
+        }
     }
 
     fn add(&mut self, name: String, instance: Instance) {
@@ -267,6 +289,7 @@ impl Daemon {
 
     /// Serves what is due. Packets that wait came before the deadline that calls for this, so they go first.
     pub fn serve(&mut self) {
+        self.armed = None;
         let interfaces: BTreeSet<String> =
             self.due().map(|router| router.config().interface.clone()).collect();
         for interface in interfaces {

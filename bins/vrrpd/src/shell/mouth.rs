@@ -58,8 +58,12 @@ impl Mouth {
     fn reload(&self) -> Outcome {
         let reloader = self.reloader.clone();
         Outcome::later(async move {
-            let faults =
-                |faults: vipkit_config::Faults| ConfigRefused { faults: faults.iter().map(fault).collect() };
+            // As many as a message takes; the log has them all.
+            let faults = |faults: vipkit_config::Faults| {
+                let mut page = Page::new(MAX_OBJECTS);
+                let faults = faults.iter().map(fault).take_while(|fault| page.admits(fault)).collect();
+                ConfigRefused { faults }
+            };
             reloader.reload().await.map_err(|refused| Error::new(vrrp::CONFIG_REFUSED, &faults(refused)))
         })
     }
