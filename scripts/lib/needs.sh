@@ -25,7 +25,7 @@ need() {
     for entry in "${packages[@]}"; do dpkg -s "$entry" >/dev/null 2>&1 || missing+=("$entry"); done
   fi
   if ! command -v cargo >/dev/null; then
-    missing+=("cargo 1.88 or later (https://rustup.rs)")
+    missing+=("cargo 1.89 or later (https://rustup.rs)")
   fi
   if [[ " $* " == *" namespaces "* || " $* " == *" protocol "* ]] && [[ $(id -u) != 0 ]]; then
     missing+=("root, for network namespaces (without: scripts/test fmt clippy unit conformance lan fuzz tree)")

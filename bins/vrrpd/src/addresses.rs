@@ -16,10 +16,12 @@ use crate::observed::{Interface, Present};
 /// One change to an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
-    /// Add, and fail if it is there.
+    /// Add ours, and fail if it is there.
     Add(IpNet),
     /// Remove.
     Delete(IpNet),
+    /// Add somebody else's again, which went along with one of ours.
+    PutBack(IpNet),
 }
 
 impl fmt::Display for Op {
@@ -27,6 +29,7 @@ impl fmt::Display for Op {
         match self {
             Self::Add(net) => write!(f, "adding {net}"),
             Self::Delete(net) => write!(f, "removing {net}"),
+            Self::PutBack(net) => write!(f, "putting back {net}"),
         }
     }
 }
@@ -34,7 +37,7 @@ impl fmt::Display for Op {
 /// What to do on one interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// In this order.
+    /// In this order: what must go, then what must come, then what something that came replaces.
     pub ops: Vec<Op>,
     /// Wanted, but somebody else put an entry with this address there: left alone.
     pub foreign: Vec<IpNet>,
@@ -50,39 +53,45 @@ pub fn plan(
 ) -> Plan {
     let present = &interface.addresses;
     let there: BTreeSet<IpNet> = present.iter().map(|p| p.net).collect();
+    let wanted: BTreeSet<IpAddr> = desired.iter().map(IpNet::addr).collect();
     let foreign: BTreeMap<IpAddr, IpNet> =
         there.iter().filter(|net| !ours.contains(net)).map(|net| (net.addr(), *net)).collect();
     let mut plan = Plan::default();
+    let mut additions = Vec::new();
     for net in desired.iter().filter(|net| !(there.contains(net) && ours.contains(net))) {
         match foreign.get(&net.addr()) {
             Some(other) => plan.foreign.push(*other),
-            None => plan.ops.push(Op::Add(*net)),
+            None => additions.push(*net),
         }
     }
-    let mut taken_along: BTreeSet<IpNet> = BTreeSet::new();
-    let doomed = |net: &IpNet| ours.contains(net) && !desired.contains(net);
-    let (secondary, primary): (Vec<&Present>, Vec<&Present>) =
-        present.iter().filter(|p| doomed(&p.net)).partition(|p| p.secondary);
-    // Secondaries first: each primary that goes before them costs the kernel a promotion of all of them.
-    for gone in secondary.into_iter().chain(primary) {
-        plan.ops.push(Op::Delete(gone.net));
-        if !gone.secondary && !promote_secondaries {
-            taken_along.extend(secondaries(present, &plan.ops, gone.net));
-        }
-    }
-    plan.ops.extend(taken_along.into_iter().filter(|net| !doomed(net)).map(Op::Add));
+    let (gone, staying): (Vec<&Present>, Vec<&Present>) =
+        present.iter().partition(|p| ours.contains(&p.net) && !desired.contains(&p.net));
+    let (replaced, unwanted): (Vec<&Present>, Vec<&Present>) =
+        gone.into_iter().partition(|p| wanted.contains(&p.net.addr()));
+    let removals = |gone: Vec<&Present>, added: &[IpNet]| {
+        let secondaries = staying.iter().filter(|p| p.secondary).map(|p| p.net).chain(added.iter().copied());
+        removals(&gone, &secondaries.collect::<Vec<_>>(), |net| desired.contains(&net), promote_secondaries)
+    };
+    plan.ops.extend(removals(unwanted, &[]));
+    plan.ops.extend(additions.iter().map(|net| Op::Add(*net)));
+    plan.ops.extend(removals(replaced, &additions));
     plan
 }
 
-/// The entries that the kernel removes together with a primary address: those of its subnet. Entries that the
-/// plan adds first are among them.
-fn secondaries(present: &[Present], ops: &[Op], primary: IpNet) -> Vec<IpNet> {
-    let added = ops.iter().filter_map(|op| match op {
-        Op::Add(net) => Some(*net),
-        Op::Delete(_) => None,
-    });
-    let there = present.iter().filter(|p| p.secondary).map(|p| p.net);
-    there.chain(added).filter(|net| *net != primary && net.trunc() == primary.trunc()).collect()
+/// Removes entries, secondaries first: each primary that goes before them costs the kernel a promotion of all of them.
+/// Without promotion, a primary takes the secondaries of its subnet along: those that stay are added again.
+fn removals(
+    gone: &[&Present],
+    secondaries: &[IpNet],
+    is_ours: impl Fn(IpNet) -> bool,
+    promote_secondaries: bool,
+) -> Vec<Op> {
+    let (minor, major): (Vec<&Present>, Vec<&Present>) = gone.iter().partition(|p| p.secondary);
+    let subnets: BTreeSet<IpNet> = major.iter().map(|p| p.net.trunc()).collect();
+    let deletions = minor.iter().chain(&major).map(|p| Op::Delete(p.net));
+    let taken_along = secondaries.iter().filter(|net| !promote_secondaries && subnets.contains(&net.trunc()));
+    let again = taken_along.map(|net| if is_ours(*net) { Op::Add(*net) } else { Op::PutBack(*net) });
+    deletions.chain(again).collect()
 }
 
 #[cfg(test)]
@@ -108,7 +117,7 @@ mod tests {
 
         fn apply(&mut self, op: Op) {
             match op {
-                Op::Add(net) => {
+                Op::Add(net) | Op::PutBack(net) => {
                     if self.entries.iter().any(|e| e.net == net) {
                         return;
                     }

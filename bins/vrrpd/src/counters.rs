@@ -6,7 +6,7 @@ use vipkit_core::vrrp::Reject;
 
 /// Adverts that passed every check.
 pub const ADVERTISEMENTS_RECEIVED: &str = "advertisements_received";
-/// Adverts sent.
+/// Adverts made to be sent; those that did not leave are send errors too.
 pub const ADVERTISEMENTS_SENT: &str = "advertisements_sent";
 /// Gratuitous ARP frames sent.
 pub const ANNOUNCEMENTS_SENT: &str = "announcements_sent";

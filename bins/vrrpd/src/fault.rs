@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
+use vipkit_core::arp::Mac;
 
 use crate::observed::Interface;
 
@@ -21,6 +22,8 @@ pub enum Fault {
     NoSource,
     /// A virtual address is on the interface, and somebody else put it there.
     ForeignAddress(IpNet),
+    /// The kernel does not let vrrpd put the addresses there.
+    Refused(String),
     /// The sockets on the interface could not be made.
     Socket(String),
 }
@@ -37,6 +40,7 @@ impl Fault {
             Self::ForeignAddress(net) => {
                 format!("{net} is on {interface} already, and vrrpd did not put it there")
             }
+            Self::Refused(error) => format!("cannot put addresses on {interface}: {error}"),
             Self::Socket(error) => format!("cannot use {interface}: {error}"),
         }
     }
@@ -53,6 +57,7 @@ impl Fault {
                 "if nothing else needs it: `ip addr del {net} dev {interface}`, and take it out of the host's network \
                  configuration; if this host owns it for good: priority = 255"
             ),
+            Self::Refused(_) => "mend the cause, then `vipctl reload`".to_owned(),
             Self::Socket(_) => "vrrpd needs CAP_NET_RAW and CAP_NET_ADMIN".to_owned(),
         }
     }
@@ -63,6 +68,8 @@ impl Fault {
 pub struct Local {
     /// Its primary address.
     pub source: Option<Ipv4Addr>,
+    /// The station that answers for its addresses: index and link-layer address of the interface.
+    pub station: Option<(u32, Mac)>,
     /// What keeps it out of the election.
     pub faults: Vec<Fault>,
 }
@@ -78,7 +85,7 @@ impl Local {
         ours: impl Fn(IpNet) -> bool,
     ) -> Self {
         let Some(interface) = interface else {
-            return Self { source: None, faults: vec![Fault::NoInterface] };
+            return Self { faults: vec![Fault::NoInterface], ..Self::default() };
         };
         let mut faults = Vec::new();
         if !interface.up {
@@ -99,7 +106,7 @@ impl Local {
                 foreign.into_iter().filter(|net| !held.contains(&net.addr())).map(Fault::ForeignAddress),
             );
         }
-        Self { source, faults }
+        Self { source, station: interface.mac.map(|mac| (interface.index, mac)), faults }
     }
 }
 
@@ -145,6 +152,6 @@ mod tests {
         let vip = net("10.9.9.9/24");
         let eth0 = interface(true, true, &["10.9.9.9/24", "192.168.4.1/24"]);
         let local = Local::judge(Some(&eth0), &[vip], false, |a| a == vip);
-        assert_eq!(local, Local { source: Some([192, 168, 4, 1].into()), faults: vec![] });
+        assert_eq!(local, Local { source: Some([192, 168, 4, 1].into()), ..Local::default() });
     }
 }

@@ -95,6 +95,19 @@ impl Ledger {
         entry.map(|entry| entry.addresses.clone()).unwrap_or_default()
     }
 
+    /// Interfaces are known by their index: an entry whose interface was renamed goes by the new name.
+    pub fn follow_names(&mut self, interfaces: &Interfaces) {
+        let renamed = |name: &String, entry: &Entry| {
+            let still = interfaces.get(name).is_some_and(|interface| interface.index == entry.index);
+            let new = interfaces.iter().find(|(_, interface)| interface.index == entry.index && !still)?;
+            Some((name.clone(), new.0.clone()))
+        };
+        let moves: Vec<_> = self.interfaces.iter().filter_map(|(name, entry)| renamed(name, entry)).collect();
+        let entries: Vec<_> =
+            moves.iter().filter_map(|(old, new)| Some((new.clone(), self.interfaces.remove(old)?))).collect();
+        self.interfaces.extend(entries);
+    }
+
     /// Forgets an address.
     pub fn disown(&mut self, interface: &str, index: u32, net: IpNet) {
         self.entry(interface, index).addresses.remove(&net);
@@ -124,6 +137,20 @@ mod tests {
         ledger.active.insert("web".to_owned(), active);
         assert_eq!(Ledger::parse(&ledger.emit(), "boot-1"), Some(ledger.clone()));
         assert_eq!(Ledger::parse(&ledger.emit(), "boot-2"), None);
+    }
+
+    #[test]
+    fn a_renamed_interface_keeps_its_entry() {
+        let interface = |index| Interface { index, ..Interface::default() };
+        let vip = "192.168.4.80/24".parse().unwrap();
+        let mut ledger = Ledger::new("boot-1");
+        ledger.entry("eth0", 2).addresses.insert(vip);
+        ledger.follow_names(&[("eth0".to_owned(), interface(2))].into());
+        assert!(ledger.owns("eth0", 2, vip));
+        // The old name may be another's by now.
+        let after = [("lan0".to_owned(), interface(2)), ("eth0".to_owned(), interface(3))].into();
+        ledger.follow_names(&after);
+        assert!(ledger.owns("lan0", 2, vip) && !ledger.owns("eth0", 3, vip));
     }
 
     #[test]

@@ -72,10 +72,9 @@ impl Peers {
         self.0.is_empty()
     }
 
-    /// True if somebody was heard within this span before now.
-    #[must_use]
-    pub fn heard_within(&self, span: Duration, now: Mono) -> bool {
-        self.0.values().any(|peer| now - peer.last_heard <= span)
+    /// Forgets those unheard for longer than this.
+    pub fn forget_silent(&mut self, span: Duration, now: Mono) {
+        self.0.retain(|_, peer| now - peer.last_heard <= span);
     }
 }
 
@@ -132,7 +131,9 @@ mod tests {
         assert!(!peers.heard(&advert, &[], Mono(1)));
         advert.checksum = Some(ChecksumForm::PseudoHeader);
         assert!(peers.heard(&advert, &[], Mono(2)));
-        assert!(peers.heard_within(Duration::from_micros(1), Mono(3)));
-        assert!(!peers.heard_within(Duration::from_micros(1), Mono(4)));
+        peers.forget_silent(Duration::from_micros(1), Mono(3));
+        assert!(!peers.is_empty());
+        peers.forget_silent(Duration::from_micros(1), Mono(4));
+        assert!(peers.is_empty());
     }
 }

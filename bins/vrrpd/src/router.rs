@@ -173,6 +173,10 @@ impl Router {
         if local == self.local {
             return;
         }
+        if local.station != self.local.station && self.fsm.state() == State::Active {
+            self.announce_anew();
+            out.push(Output::Reconcile);
+        }
         self.local = local;
         out.push(Output::Changed);
         match (self.local.faults.is_empty(), self.fsm.state()) {
@@ -210,6 +214,16 @@ impl Router {
             IpAddr::V6(_) => None,
         };
         self.announcer.hold(self.holds().iter().filter_map(v4).collect(), now);
+    }
+
+    /// The administrator looks anew: peers that are gone are not missed any more.
+    pub fn forget_silent_peers(&mut self, now: Mono) {
+        self.peers.forget_silent(self.fsm.active_down_interval() * 2, now);
+    }
+
+    /// What was announced is true no more: when the addresses are held again, all of them are announced again.
+    pub fn announce_anew(&mut self) {
+        self.announcer.withdraw();
     }
 
     /// The configuration was read anew. Interface, virtual router and version stay: another one is another router.

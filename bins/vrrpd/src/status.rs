@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use ipnet::IpNet;
 use vipkit_control::vrrp::{Address, Instance, Notice, Peer, State as Shown};
-use vipkit_core::units::{Mono, Version};
+use vipkit_core::units::{Mono, Priority, Version};
 
 use crate::fsm::State;
 use crate::observed::Interface;
@@ -124,6 +124,11 @@ fn warnings(router: &Router, view: View<'_>) -> Vec<Notice> {
             )
         })
         .collect();
+    if router.fsm().state() == State::Active {
+        let silent = |heard: &peers::Peer| heard.priority != Priority::LEAVING && !recent(heard);
+        let missed = router.peers().iter().filter(|(_, heard)| silent(heard) && is_missed(router, heard));
+        warnings.extend(missed.map(|(source, heard)| gone_silent(*source, heard, view)));
+    }
     for (source, heard) in router.peers().iter().filter(|(_, heard)| recent(heard)) {
         if let Some(form) = heard.checksum.filter(|form| *form != config.checksum) {
             warnings.push(notice(
@@ -159,26 +164,53 @@ fn warnings(router: &Router, view: View<'_>) -> Vec<Notice> {
 
 /// What is normal in a healthy network, but worth knowing when something is not.
 fn hints(router: &Router, view: View<'_>) -> Vec<Notice> {
-    let state = router.fsm().state();
     // Who refuses adverts does hear them: that has a warning of its own.
     if router.refused().within(lately(router), view.now).next().is_some() {
         return Vec::new();
     }
-    let silent = !router.peers().heard_within(lately(router), view.now);
-    let ever = if router.peers().is_empty() { "no advert was ever heard" } else { "no advert is heard now" };
-    match state {
-        State::Backup if router.peers().is_empty() => {
-            vec![notice(
-                format!("{ever}: it becomes Active in a moment"),
-                format!("if another is Active already: {OPEN_FIREWALL}"),
-            )]
-        }
-        State::Active if silent && router.peers().is_empty() => vec![notice(
-            format!("{ever}: normal while all other nodes are Backup, since those are silent"),
+    let peers = router.peers();
+    match router.fsm().state() {
+        State::Backup if peers.is_empty() => vec![notice(
+            "no advert was ever heard: it becomes Active in a moment".to_owned(),
+            format!("if another is Active already: {OPEN_FIREWALL}"),
+        )],
+        State::Active if peers.is_empty() => vec![notice(
+            "no advert was ever heard: normal while all other nodes are Backup, since those are silent"
+                .to_owned(),
             format!("if another is Active as well: {OPEN_FIREWALL}"),
         )],
-        _ => Vec::new(),
+        State::Active => {
+            silenced(router, view).map(|(source, heard)| gone_silent(*source, heard, view)).collect()
+        }
+        State::Initialize | State::Backup | State::Fault => Vec::new(),
     }
+}
+
+/// Peers that spoke and stopped without saying that they leave.
+fn silenced<'r>(router: &'r Router, view: View<'_>) -> impl Iterator<Item = (&'r IpAddr, &'r peers::Peer)> {
+    let (span, now) = (lately(router), view.now);
+    let silent =
+        move |heard: &peers::Peer| heard.priority != Priority::LEAVING && now - heard.last_heard > span;
+    router
+        .peers()
+        .iter()
+        .filter(move |(_, heard)| silent(heard))
+        .filter(|(_, heard)| !is_missed(router, heard))
+}
+
+/// A router of higher priority would be Active if it were well, unless it does not preempt.
+fn is_missed(router: &Router, heard: &peers::Peer) -> bool {
+    router.config().preempt && heard.priority > router.config().priority
+}
+
+fn gone_silent(source: IpAddr, heard: &peers::Peer, view: View<'_>) -> Notice {
+    let since = (view.now - heard.last_heard).as_secs();
+    notice(
+        format!("{source} (priority {}) went silent {since} s ago without leaving", heard.priority),
+        format!(
+            "look whether it is down; if it is Active as well: {OPEN_FIREWALL}; if it is gone for good: `vipctl reload`"
+        ),
+    )
 }
 
 /// A peer unheard for longer says nothing about the present.
@@ -219,7 +251,7 @@ mod tests {
     }
 
     fn healthy() -> Local {
-        Local { source: Some([10, 0, 1, 1].into()), faults: Vec::new() }
+        Local { source: Some([10, 0, 1, 1].into()), ..Local::default() }
     }
 
     /// The peer's advert, as it must be.
@@ -275,7 +307,8 @@ mod tests {
                 "10.0.1.2 advertises every 3s, we every 1s"
             ]
         );
-        assert_eq!(what(&shown(&router, NOW + Duration::from_secs(60)).warnings), [""; 0]);
+        let later = shown(&router, NOW + Duration::from_secs(60));
+        assert_eq!(what(&later.warnings), [""; 0]);
     }
 
     #[test]
@@ -291,8 +324,27 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_that_went_silent_is_missed_if_it_would_be_active() {
+        let later = NOW + Duration::from_secs(60);
+        for (priority, missed, hinted) in [(200, 1, 0), (50, 0, 1), (0, 0, 0)] {
+            let mut router = router(healthy());
+            hear(
+                &mut router,
+                &Advert { priority: Priority(priority), ..advert() },
+                ChecksumForm::PseudoHeader,
+            );
+            router.timer(later, &mut Vec::new());
+            let shown = shown(&router, later);
+            assert_eq!(
+                (shown.state, shown.warnings.len(), shown.hints.len()),
+                (Shown::Active, missed, hinted)
+            );
+        }
+    }
+
+    #[test]
     fn a_fault_is_shown_with_its_remedy() {
-        let router = router(Local { source: None, faults: vec![Fault::InterfaceDown] });
+        let router = router(Local { faults: vec![Fault::InterfaceDown], ..Local::default() });
         let shown = shown(&router, NOW);
         assert_eq!((shown.state, shown.reason.as_str()), (Shown::Fault, "interface eth0 is down"));
         assert_eq!(shown.faults[0].remedy, "`ip link set eth0 up`");

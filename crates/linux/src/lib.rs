@@ -9,7 +9,7 @@
 //! | read and set an interface's IPv4 settings | [`sysctl`] |
 //! | obey signals, talk to systemd | [`signals`], [`systemd`] |
 //! | serve a Unix socket, know who calls | [`listen`], [`peer`] |
-//! | run once per network namespace | [`namespace_lock`] |
+//! | run once per network namespace, know what it lacks | [`namespace_lock`], [`capabilities`] |
 //! | remember across a restart | [`state_file`], [`heartbeat`] |
 //!
 //! Nothing here waits but the `async` functions, and what runs before the loop and says so. What must be called
@@ -17,6 +17,7 @@
 
 #![deny(clippy::undocumented_unsafe_blocks)]
 
+pub mod capabilities;
 pub mod clock;
 pub mod heartbeat;
 pub mod listen;

@@ -27,7 +27,7 @@ pub enum ListenError {
     #[error("{} is served by another process", .0.display())]
     InUse(PathBuf),
     /// The path could not be made ready.
-    #[error("{}: {source}", path.display())]
+    #[error("{}", path.display())]
     Path {
         /// The socket, or the folder it is in.
         path: PathBuf,
@@ -52,20 +52,12 @@ pub struct BoundPath {
     device_and_inode: (u64, u64),
 }
 
-/// The socket systemd passed in LISTEN_FDS (sd_listen_fds(3)), the first time this is called; else one bound at
-/// `path`, mode 0660, of the group named `group` if it exists and this process may give it away. Missing folders are
-/// made, mode 0755. A socket left at the path that nobody serves is replaced.
+/// The socket systemd passed in LISTEN_FDS (sd_listen_fds(3)), the first time this is called. Call it before anything
+/// else opens a file: a descriptor that was announced but not passed would be taken for the announced one.
 ///
 /// # Errors
-/// See [`ListenError`].
-pub fn listen(path: &Path, group: &str) -> Result<Listening, ListenError> {
-    match inherited()? {
-        Some(listener) => Ok(Listening { listener, bound: None }),
-        None => bind(path, group),
-    }
-}
-
-fn inherited() -> Result<Option<UnixListener>, ListenError> {
+/// [`ListenError::Inherited`].
+pub fn inherited() -> Result<Option<Listening>, ListenError> {
     let broken = |error: io::Error| ListenError::Inherited(error.to_string());
     if TAKEN.swap(true, Ordering::Relaxed) {
         return Ok(None);
@@ -87,10 +79,15 @@ fn inherited() -> Result<Option<UnixListener>, ListenError> {
         return Err(ListenError::Inherited("another kind found".into()));
     }
     socket.set_nonblocking(true).map_err(broken)?;
-    Ok(Some(OwnedFd::from(socket).into()))
+    Ok(Some(Listening { listener: OwnedFd::from(socket).into(), bound: None }))
 }
 
-fn bind(path: &Path, group: &str) -> Result<Listening, ListenError> {
+/// A socket at `path`, mode 0660, of the group named `group` if it exists and this process may give it away. Missing
+/// folders are made, mode 0755. A socket left at the path that nobody serves is replaced.
+///
+/// # Errors
+/// See [`ListenError`].
+pub fn bind(path: &Path, group: &str) -> Result<Listening, ListenError> {
     let failed = |source| ListenError::Path { path: path.to_owned(), source };
     if let Some(folder) = path.parent() {
         DirBuilder::new()
@@ -259,7 +256,8 @@ mod tests {
 
     /// In the child: says what became of the descriptors.
     fn report(fallback: &Path) {
-        let outcome = match listen(fallback, "root") {
+        let taken = inherited().and_then(|taken| taken.map_or_else(|| bind(fallback, "root"), Ok));
+        let outcome = match taken {
             Ok(Listening { listener, bound }) => {
                 let close_on_exec = nix::fcntl::fcntl(&listener, nix::fcntl::FcntlArg::F_GETFD).unwrap() == 1;
                 let refused = listener.accept().unwrap_err().kind();

@@ -2,7 +2,7 @@
 //! helper thread or before the loop. Must not know what is in it.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,19 @@ pub fn write(path: &Path, contents: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
     file.write_all(contents)?;
     fs::rename(&new, path)
+}
+
+/// Takes a lock file for this process, as long as the result lives; `None` if another process has it.
+///
+/// # Errors
+/// The folder is missing or not writable.
+pub fn claim(path: &Path) -> io::Result<Option<File>> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
 
 /// The contents of the file, `None` if there is none.
@@ -88,6 +101,17 @@ mod tests {
         write(&path, &[0; 11]).unwrap();
         assert_eq!(read(&path, 10).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
         assert_eq!(read(&path, 11).unwrap().unwrap().len(), 11);
+    }
+
+    #[test]
+    fn a_claim_is_one_process_es_until_it_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let held = claim(&path).unwrap();
+        assert!(held.is_some());
+        assert!(claim(&path).unwrap().is_none());
+        drop(held);
+        assert!(claim(&path).unwrap().is_some());
     }
 
     #[test]

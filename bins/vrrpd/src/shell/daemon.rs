@@ -30,10 +30,13 @@ use crate::counters;
 use crate::fault::{Fault, Local};
 use crate::fsm::State;
 use crate::ledger::Active;
+use crate::limit::Limiter;
 use crate::router::{Level, Output, Router};
 
 /// Packets taken from one socket in a turn.
 const PACKETS: usize = 64;
+/// Refused changes in a row that are a fault: an Active router without its addresses helps nobody.
+const REFUSALS: u32 = 3;
 /// Longer than any advert with any IPv4 options.
 const PACKET_BYTES: usize = 2048;
 
@@ -90,6 +93,11 @@ pub struct Daemon {
     packets: PacketSocket,
     pub(super) holdings: Holdings,
     pub(super) last_repair: BTreeMap<String, Mono>,
+    /// Interfaces where the kernel refused changes: how often in a row, and what.
+    pub(super) refusals: BTreeMap<String, (u32, String)>,
+    /// Interfaces whose promote_secondaries cannot be set, by name and index.
+    pub(super) not_promoting: BTreeSet<(String, u32)>,
+    pub(super) limiter: Limiter,
     heartbeat: Heartbeat,
     deadline: Rc<Deadline>,
     armed: Option<Mono>,
@@ -124,6 +132,9 @@ impl Daemon {
                 packets: parts.packets,
                 holdings: parts.holdings,
                 last_repair: BTreeMap::new(),
+                refusals: BTreeMap::new(),
+                not_promoting: BTreeSet::new(),
+                limiter: Limiter::default(),
                 heartbeat: parts.heartbeat,
                 deadline,
                 armed: None,
@@ -171,6 +182,7 @@ impl Daemon {
 
     /// Goes over to a configuration: routers that it does not change are not touched. Those in `adopt` go on as Active.
     pub fn configure(&mut self, config: Config, adopt: &BTreeSet<String>) -> Reloaded {
+        self.refusals.clear();
         self.rename(&config);
         let mut done = Reloaded::default();
         let gone: Vec<String> =
@@ -205,6 +217,9 @@ impl Daemon {
         }
         self.node = config.node.name.unwrap_or_else(host_name);
         self.digest = config.digest.to_string();
+        for name in self.members.keys().cloned().collect::<Vec<_>>() {
+            self.with(&name, |router, now, _| router.forget_silent_peers(now));
+        }
         self.prepare_interfaces();
         self.open_ports();
         for name in started {
@@ -248,7 +263,8 @@ impl Daemon {
     fn remove(&mut self, name: &str) {
         self.with(name, |router, now, out| router.stop(now, out));
         if let Some(member) = self.members.remove(name) {
-            self.want(&member.router.config().interface.clone());
+            self.beat(member.slot, Mono(0));
+            self.want(&member.router.config().interface.clone(), true);
         }
         self.feed.touch(name);
     }
@@ -318,7 +334,9 @@ impl Daemon {
     /// The kernel does not answer.
     pub fn host_changed(&mut self) -> anyhow::Result<()> {
         self.host.sync()?;
-        self.look_around();
+        if self.host.take_news() {
+            self.look_around();
+        }
         Ok(())
     }
 
@@ -332,7 +350,9 @@ impl Daemon {
         Ok(())
     }
 
-    fn look_around(&mut self) {
+    pub(super) fn look_around(&mut self) {
+        let interfaces = self.host.interfaces();
+        self.holdings.change(|ledger| ledger.follow_names(interfaces));
         self.prepare_interfaces();
         self.open_ports();
         self.observe();
@@ -354,6 +374,8 @@ impl Daemon {
         let index = interface.map_or(0, |interface| interface.index);
         let owns = |net| self.holdings.ledger().owns(&config.interface, index, net);
         let mut local = Local::judge(interface, &config.addresses, config.priority.is_owner(), owns);
+        let refused = self.refusals.get(&config.interface).filter(|(count, _)| *count >= REFUSALS);
+        local.faults.extend(refused.map(|(_, why)| Fault::Refused(why.clone())));
         let error = self.port_errors.get(&config.interface);
         local.faults.extend(error.map(|error| Fault::Socket(error.clone())));
         local
@@ -402,29 +424,27 @@ impl Daemon {
 
     fn transmit(&mut self, name: &str, destination: Ipv4Addr, packet: &[u8]) {
         let Some(member) = self.members.get_mut(name) else { return };
-        let Some(port) = self.ports.on(&member.router.config().interface) else { return };
-        match port.sender.send(packet, destination) {
-            Ok(()) => {
-                // Memory on tmpfs; should it fail, the worst is that a restart does not adopt.
-                if let Err(error) = self.heartbeat.beat(member.slot, now().0) {
-                    debug!("heartbeat: {error}");
-                }
-            }
-            Err(error) => {
-                member.router.count(counters::SEND_ERRORS, 1);
-                debug!("{name}: cannot send an advert: {error}");
-            }
+        let port = self.ports.on(&member.router.config().interface);
+        let sent = port.map(|port| port.sender.send(packet, destination));
+        if let Some(Ok(())) = sent {
+            let slot = member.slot;
+            return self.beat(slot, now());
+        }
+        member.router.count(counters::SEND_ERRORS, 1);
+        if let Some(Err(error)) = sent {
+            debug!("{name}: cannot send an advert: {error}");
         }
     }
 
     fn announce(&mut self, name: &str, addresses: &[Ipv4Addr]) {
         let Some(member) = self.members.get_mut(name) else { return };
         let interface = self.host.interfaces().get(&member.router.config().interface);
-        let Some((index, mac)) = interface.and_then(|i| Some((i.index, i.mac?))) else { return };
+        let station = interface.and_then(|i| Some((i.index, i.mac?)));
         for address in addresses {
-            let counter = match self.packets.send(index, &arp::gratuitous(mac, *address)) {
-                Ok(()) => counters::ANNOUNCEMENTS_SENT,
-                Err(_) => counters::SEND_ERRORS,
+            let sent = station.map(|(index, mac)| self.packets.send(index, &arp::gratuitous(mac, *address)));
+            let counter = match sent {
+                Some(Ok(())) => counters::ANNOUNCEMENTS_SENT,
+                Some(Err(_)) | None => counters::SEND_ERRORS,
             };
             member.router.count(counter, 1);
         }
@@ -441,13 +461,23 @@ impl Daemon {
             index: self.host.interfaces().get(&interface).map_or(0, |i| i.index),
             virtual_router_id: config.virtual_router_id.number(),
         });
+        // Whoever is not Active any more has nothing to be adopted.
+        let left = active.is_none().then_some(member.slot);
+        left.into_iter().for_each(|slot| self.beat(slot, Mono(0)));
+        self.want(&interface, active.is_none());
         self.holdings.note_active(name, active);
-        self.want(&interface);
     }
 
-    fn want(&mut self, interface: &str) {
-        self.holdings.want(interface, now());
+    fn want(&mut self, interface: &str, urgent: bool) {
+        self.holdings.want(interface, urgent, now());
         self.reconcile.notify_one();
+    }
+
+    /// Memory on tmpfs; should it fail, the worst is that a restart does not adopt.
+    fn beat(&self, slot: usize, moment: Mono) {
+        if let Err(error) = self.heartbeat.beat(slot, moment.0) {
+            debug!("heartbeat: {error}");
+        }
     }
 
     /// Sets the timer to the earliest deadline.

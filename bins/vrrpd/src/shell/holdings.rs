@@ -11,6 +11,14 @@ use vipkit_core::units::Mono;
 
 use crate::ledger::{Active, Ledger};
 
+/// An interface is not as it should be.
+#[derive(Clone, Copy, Debug)]
+struct Wish {
+    /// Something must go that another machine may hold by now.
+    urgent: bool,
+    not_before: Mono,
+}
+
 /// The ledger and what is to be done.
 pub struct Holdings {
     ledger: Ledger,
@@ -21,8 +29,8 @@ pub struct Holdings {
     settled: u64,
     /// Wakes the writer.
     changed: Rc<Notify>,
-    /// Interfaces that want a reconcile, and not before when.
-    unequal: BTreeMap<String, Mono>,
+    /// Interfaces that want a reconcile.
+    unequal: BTreeMap<String, Wish>,
 }
 
 impl Holdings {
@@ -86,10 +94,11 @@ impl Holdings {
         self.settled = self.settled.max(version);
     }
 
-    /// An interface wants a reconcile, not before this moment.
-    pub fn want(&mut self, interface: &str, not_before: Mono) {
-        let earliest = self.unequal.entry(interface.to_owned()).or_insert(not_before);
-        *earliest = not_before.min(*earliest);
+    /// An interface wants a reconcile, not before this moment. What must go is urgent.
+    pub fn want(&mut self, interface: &str, urgent: bool, not_before: Mono) {
+        let wish = self.unequal.entry(interface.to_owned()).or_insert(Wish { urgent, not_before });
+        wish.urgent |= urgent;
+        wish.not_before = not_before.min(wish.not_before);
     }
 
     /// True if the interface waits for a reconcile.
@@ -98,18 +107,23 @@ impl Holdings {
         self.unequal.contains_key(interface)
     }
 
-    /// The interface to reconcile next, and when.
+    /// The interface to reconcile next, and when: of those that are due, urgent ones first, then who waited longest.
     #[must_use]
-    pub fn next(&self) -> Option<(String, Mono)> {
-        let next = self.unequal.iter().min_by_key(|(_, not_before)| **not_before);
-        next.map(|(interface, not_before)| (interface.clone(), *not_before))
+    pub fn next(&self, now: Mono) -> Option<(String, Mono)> {
+        let order = |wish: &Wish| (wish.not_before > now, !wish.urgent, wish.not_before);
+        let next = self.unequal.iter().min_by_key(|(_, wish)| order(wish));
+        next.map(|(interface, wish)| (interface.clone(), wish.not_before))
     }
 
-    /// The interface is as it should be, or is tried again at the moment given.
-    pub fn done(&mut self, interface: &str, again: Option<Mono>) {
+    /// The interface is as it should be.
+    pub fn done(&mut self, interface: &str) {
         self.unequal.remove(interface);
-        if let Some(at) = again {
-            self.want(interface, at);
+    }
+
+    /// There is more to do on the interface, not before this moment.
+    pub fn postpone(&mut self, interface: &str, not_before: Mono) {
+        if let Some(wish) = self.unequal.get_mut(interface) {
+            wish.not_before = not_before;
         }
     }
 }

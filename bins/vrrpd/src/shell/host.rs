@@ -19,6 +19,8 @@ pub struct Host {
     route: Route,
     monitor: Rc<Monitor>,
     interfaces: Interfaces,
+    /// Something changed that nobody was told of.
+    news: bool,
 }
 
 impl Host {
@@ -28,7 +30,7 @@ impl Host {
     /// What the kernel refuses.
     pub fn open() -> anyhow::Result<Self> {
         let monitor = Rc::new(Monitor::open()?);
-        let mut host = Self { route: Route::open()?, monitor, interfaces: Interfaces::new() };
+        let mut host = Self { route: Route::open()?, monitor, interfaces: Interfaces::new(), news: false };
         host.read()?;
         Ok(host)
     }
@@ -45,26 +47,32 @@ impl Host {
         &self.interfaces
     }
 
-    /// Folds in all that was reported. Returns whether anything was.
+    /// True once after something changed, other than by our own hand. Whoever folds in a report must ask: the kernel
+    /// wakes nobody for what was read already.
+    pub fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Folds in all that was reported.
     ///
     /// # Errors
     /// What the kernel refuses.
-    pub fn sync(&mut self) -> anyhow::Result<bool> {
-        let changes = self.monitor.drain()?;
-        let any = !changes.is_empty();
-        for change in changes {
+    pub fn sync(&mut self) -> anyhow::Result<()> {
+        self.fold(&[])
+    }
+
+    fn fold(&mut self, own: &[AddressChange]) -> anyhow::Result<()> {
+        for change in self.monitor.drain()? {
+            self.news |= !is_own(&change, own);
             match change {
                 Change::Link(link) => self.link(&link),
                 Change::LinkGone { index, .. } => self.interfaces.retain(|_, i| i.index != index),
                 Change::Address(address) => self.address(&address),
                 Change::AddressGone(address) => self.address_gone(&address),
-                Change::Overrun => {
-                    self.read()?;
-                    break;
-                }
+                Change::Overrun => return self.read(),
             }
         }
-        Ok(any)
+        Ok(())
     }
 
     /// Reads everything anew. What was reported before is part of it.
@@ -72,14 +80,12 @@ impl Host {
     /// # Errors
     /// What the kernel refuses.
     pub fn read(&mut self) -> anyhow::Result<()> {
+        self.news = true;
         self.monitor.drain()?;
+        let (links, addresses) = (self.route.links()?, self.route.addresses()?);
         self.interfaces.clear();
-        for link in self.route.links()? {
-            self.link(&link);
-        }
-        for address in self.route.addresses()? {
-            self.address(&address);
-        }
+        links.iter().for_each(|link| self.link(link));
+        addresses.iter().for_each(|address| self.address(address));
         Ok(())
     }
 
@@ -91,11 +97,12 @@ impl Host {
         let key = |net: &IpNet| AddressKey { index, address: net.addr(), prefix: net.prefix_len() };
         let change = |op: &Op| match op {
             Op::Add(net) => AddressChange::Add(NewAddress { key: key(net), protocol: MARK }),
+            Op::PutBack(net) => AddressChange::Add(NewAddress { key: key(net), protocol: 0 }),
             Op::Delete(net) => AddressChange::Delete(key(net)),
         };
         let changes: Vec<_> = ops.iter().map(change).collect();
         let results = self.route.change_addresses(&changes);
-        self.sync()?;
+        self.fold(&changes)?;
         Ok(results)
     }
 
@@ -125,6 +132,15 @@ impl Host {
     fn of(&mut self, index: u32) -> Option<&mut Interface> {
         self.interfaces.values_mut().find(|interface| interface.index == index)
     }
+}
+
+/// True if the report is of one of our own changes.
+fn is_own(report: &Change, own: &[AddressChange]) -> bool {
+    own.iter().any(|change| match (report, change) {
+        (Change::Address(address), AddressChange::Add(new)) => address.key() == new.key,
+        (Change::AddressGone(address), AddressChange::Delete(key)) => address.key() == *key,
+        _ => false,
+    })
 }
 
 fn net(address: &Address) -> Option<IpNet> {

@@ -19,38 +19,26 @@ mod paths;
 mod ports;
 mod reconcile;
 mod reload;
+mod start;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use anyhow::Context;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::{JoinSet, LocalSet};
 use tracing::{error, info, warn};
-use vipkit_config::Config;
-use vipkit_control::place;
 use vipkit_control::rights::{ADMIN_GROUP, Peer, Rights};
 use vipkit_control::server::{Bounds, Server};
-use vipkit_linux::heartbeat::{self, Heartbeat};
-use vipkit_linux::listen::listen;
-use vipkit_linux::namespace_lock::{Claim, NamespaceLock};
-use vipkit_linux::packet_socket::PacketSocket;
+use vipkit_linux::listen::{Listening, inherited};
+use vipkit_linux::namespace_lock::Claim;
 use vipkit_linux::peer::{self, Credentials};
 use vipkit_linux::signals::{Signal, Signals};
 use vipkit_linux::systemd::Notifier;
-use vipkit_linux::{clock, state_file};
 
-use crate::adopt::adoptable;
-use crate::check;
 use crate::cli::Cli;
-use crate::ledger::{self, Ledger};
-use daemon::{Daemon, Parts, now};
-use holdings::Holdings;
-use host::Host;
+use daemon::{Daemon, now};
 use log::Log;
 use mouth::Mouth;
 use reconcile::Turn;
@@ -66,10 +54,10 @@ const RESYNC: Duration = Duration::from_secs(60);
 const LOCK_ROUND: Duration = Duration::from_secs(5);
 /// Longest wait for the ledger's file before an address is added all the same: the address counts for more.
 const SAVE_PATIENCE: Duration = Duration::from_millis(50);
+/// Before a failed write of the ledger is tried again, and the longest wait for one at the end.
+const SAVE_PAUSE: Duration = Duration::from_secs(1);
 /// Turns in which the addresses must be gone at the end: enough for the most there can be.
 const LAST_TURNS: usize = 100_000;
-
-const _: () = assert!(vipkit_config::INSTANCES_MAX <= heartbeat::MAX_SLOTS, "every instance has a slot");
 
 type Shared = Rc<RefCell<Daemon>>;
 
@@ -78,40 +66,37 @@ type Shared = Rc<RefCell<Daemon>>;
 /// # Errors
 /// It could not start, or the kernel stopped answering.
 pub fn run(cli: &Cli) -> anyhow::Result<()> {
-    let lock = Rc::new(lock()?);
-    let config = check::load(&cli.config)?;
-    let log = Log::start(cli.log_level.into());
-    config.warnings.iter().for_each(|warning| warn!("{warning}"));
+    // Before anything opens a file: see `inherited`.
+    let inherited = inherited()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    let ended = LocalSet::new().block_on(&runtime, live(cli, config, &log, lock.clone()));
-    if let Err(error) = &ended {
-        error!("{error:#}");
-    }
-    ended
+    let signals = {
+        let _inside = runtime.enter();
+        Signals::new()?
+    };
+    let lock = Rc::new(start::lock()?);
+    let log = Log::start(cli.log_level.into());
+    LocalSet::new().block_on(&runtime, live(cli, signals, inherited, lock, &log))
 }
 
-fn lock() -> anyhow::Result<Claim> {
-    let claim = NamespaceLock::acquire(LOCK)?;
-    if let Claim::Squatted(holder) = &claim {
-        let who = holder.as_ref().map_or_else(|| "somebody".to_owned(), ToString::to_string);
-        eprintln!("vrrpd: {who} has the lock's name, but cannot be a vrrpd: going on without the lock");
-    }
-    Ok(claim)
-}
-
-async fn live(cli: &Cli, config: Config, log: &Log, lock: Rc<Claim>) -> anyhow::Result<()> {
-    let mut signals = Signals::new()?;
+async fn live(
+    cli: &Cli,
+    mut signals: Signals,
+    inherited: Option<Listening>,
+    lock: Rc<Claim>,
+    log: &Log,
+) -> anyhow::Result<()> {
     let notifier = Rc::new(Notifier::from_environment()?);
-    let listening = listen(&place::socket("vrrpd"), SOCKET_GROUP)?;
-    let daemon = start(cli, config, log)?;
+    let start::Started { daemon, listening, _folder } =
+        start::start(cli, inherited, log).inspect_err(|_| start::relinquish())?;
 
     let mut tasks = JoinSet::new();
     tasks.spawn_local(serve_deadlines(daemon.clone()));
     tasks.spawn_local(watch_host(daemon.clone()));
     tasks.spawn_local(resync(daemon.clone()));
-    tasks.spawn_local(keep_lock(lock));
+    tasks.spawn_local(keep_lock(lock.clone()));
     let (saved, settled) = watch::channel(0);
-    tasks.spawn_local(save_ledger(daemon.clone(), saved));
+    let closing = Rc::new(Notify::new());
+    let writer = tokio::task::spawn_local(save_ledger(daemon.clone(), saved, closing.clone()));
     tasks.spawn_local(reconcile(daemon.clone(), settled));
     tasks.spawn_local(stay_alive(notifier.clone()));
     tasks.spawn_local(tell_systemd(daemon.clone(), notifier.clone()));
@@ -129,76 +114,25 @@ async fn live(cli: &Cli, config: Config, log: &Log, lock: Rc<Claim>) -> anyhow::
     tasks.spawn_local(async move { match server.run(listener).await {} });
 
     let _ = notifier.ready();
-    loop {
+    let why = loop {
         tokio::select! {
             signal = signals.next() => match signal {
                 Signal::Reload => drop(tokio::task::spawn_local({
                     let reloader = reloader.clone();
                     async move { reloader.reload().await }
                 })),
-                Signal::Terminate => break,
+                Signal::Terminate => break Ok(()),
             },
-            Some(ended) = tasks.join_next() => return ended?,
+            Some(ended) = tasks.join_next() => break ended.map_err(Into::into).flatten(),
         }
-    }
+    };
     let _ = notifier.stopping();
     tasks.shutdown().await;
-    end(&daemon)
-}
-
-/// Reads what there is, decides what goes on from before, clears away the rest, and starts the routers.
-fn start(cli: &Cli, config: Config, log: &Log) -> anyhow::Result<Shared> {
-    let boot = clock::boot_id()?;
-    let host = Host::open().context("cannot read links and addresses")?;
-    let (ledger_path, heartbeat_path) = (paths::ledger(), paths::heartbeat());
-    for folder in [&ledger_path, &heartbeat_path].into_iter().filter_map(|path| path.parent()) {
-        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    }
-    let beats = heartbeat::read(&heartbeat_path).unwrap_or_default();
-    let old =
-        read_ledger(&ledger_path, &boot).unwrap_or_else(|| Ledger::from_marks(&boot, host.interfaces()));
-    let adopt = adoptable(&config.vrrp, &old, &beats, host.interfaces(), now());
-    let heartbeat = Heartbeat::open(&heartbeat_path, vipkit_config::INSTANCES_MAX)
-        .with_context(|| format!("cannot open {}", heartbeat_path.display()))?;
-    let packets = PacketSocket::open().context("cannot send ARP: vrrpd needs CAP_NET_RAW")?;
-    let mut holdings = Holdings::new(old.clone(), ledger_path);
-    holdings.change(|ledger| ledger.active.clear());
-    save_now(&mut holdings)
-        .context("cannot write the ledger: vrrpd would not know its own addresses again")?;
-
-    info!(
-        "vrrpd {}; instances: {}, configuration {}",
-        env!("CARGO_PKG_VERSION"),
-        config.vrrp.len(),
-        config.digest
-    );
-    let log_records_dropped = log.dropped();
-    let config_path = std::path::absolute(&cli.config)?;
-    let parts = Parts { config_path, host, holdings, heartbeat, packets, log_records_dropped };
-    let daemon = Daemon::new(parts)?;
-    {
-        let mut daemon = daemon.borrow_mut();
-        daemon.clear_leftovers(&old, &config, &adopt)?;
-        daemon.configure(config, &adopt);
-    }
-    Ok(daemon)
-}
-
-fn read_ledger(path: &Path, boot: &str) -> Option<Ledger> {
-    match state_file::read(path, ledger::BYTES_MAX) {
-        Ok(bytes) => Ledger::parse(&bytes?, boot),
-        Err(error) => {
-            warn!("{}: {error}: going by the marks on the addresses", path.display());
-            None
-        }
-    }
-}
-
-fn save_now(holdings: &mut Holdings) -> std::io::Result<()> {
-    let (version, bytes) = holdings.snapshot();
-    state_file::write(holdings.path(), &bytes)?;
-    holdings.settle(version);
-    Ok(())
+    closing.notify_one();
+    let _ = tokio::time::timeout(SAVE_PAUSE, writer).await;
+    // Whatever the reason, others must be able to take over.
+    let ended = end(&daemon);
+    why.and(ended)
 }
 
 /// Hands over and leaves nothing behind.
@@ -213,7 +147,7 @@ fn end(daemon: &Shared) -> anyhow::Result<()> {
         }
     }
     daemon.restore_interfaces(&BTreeSet::new());
-    save_now(&mut daemon.holdings)?;
+    start::save_now(&mut daemon.holdings)?;
     info!("ended");
     Ok(())
 }
@@ -274,20 +208,27 @@ async fn reconcile(daemon: Shared, mut settled: watch::Receiver<u64>) -> anyhow:
     }
 }
 
-/// Writes the ledger whenever it changed, the latest only.
-async fn save_ledger(daemon: Shared, saved: watch::Sender<u64>) -> anyhow::Result<()> {
+/// Writes the ledger whenever it changed, the latest only, until it is told that the end has come.
+async fn save_ledger(daemon: Shared, saved: watch::Sender<u64>, closing: Rc<Notify>) {
     let (changed, path) = {
         let daemon = daemon.borrow();
         (daemon.holdings.changed(), daemon.holdings.path().clone())
     };
     loop {
-        changed.notified().await;
+        tokio::select! {
+            () = changed.notified() => {}
+            () = closing.notified() => return,
+        }
         let (version, bytes) = daemon.borrow().holdings.snapshot();
         let to = path.clone();
-        match tokio::task::spawn_blocking(move || state_file::write(&to, &bytes)).await? {
+        let written = tokio::task::spawn_blocking(move || start::write_ledger(&to, &bytes)).await;
+        match written.map_err(Into::into).flatten() {
             Ok(()) => drop(saved.send_replace(version)),
             Err(error) => {
-                error!("{}: {error}: after a crash, addresses may be taken for foreign ones", path.display())
+                error!("{error:#}: after a crash, addresses would be taken for foreign ones");
+                let _ =
+                    tokio::time::timeout(SAVE_PAUSE, closing.notified()).await.map(|()| closing.notify_one());
+                changed.notify_one();
             }
         }
     }

@@ -21,6 +21,7 @@ use vipkit_linux::clock;
 
 use super::daemon::{Daemon, now};
 use super::reload::Reloader;
+use crate::limit::Limiter;
 use crate::router::Router;
 use crate::status::{self, View};
 
@@ -36,6 +37,7 @@ static SERVICE: Service = Service {
 pub struct Mouth {
     eye: Rc<Eye>,
     reloader: Rc<Reloader>,
+    limiter: RefCell<Limiter>,
 }
 
 /// Sees the daemon as it is shown.
@@ -52,7 +54,7 @@ impl Mouth {
     /// Speaks for this daemon.
     #[must_use]
     pub fn new(daemon: Rc<RefCell<Daemon>>, reloader: Rc<Reloader>) -> Self {
-        Self { eye: Rc::new(Eye { daemon, epoch: Cell::new(boot()) }), reloader }
+        Self { eye: Rc::new(Eye { daemon, epoch: Cell::new(boot()) }), reloader, limiter: RefCell::default() }
     }
 
     fn reload(&self) -> Outcome {
@@ -94,13 +96,25 @@ impl Handler for Mouth {
     }
 
     fn event(&self, event: Event<'_>) {
-        match event {
-            Event::Changing { method, caller } => info!("{method} called by {caller}"),
-            Event::Denied { method, caller } => warn!("{method} denied to {caller}"),
-            Event::Dropped { caller, reason } => info!("connection of {caller} closed: {reason}"),
-            Event::Full => warn!("a connection was refused: there are too many"),
-            Event::Unidentified(error) => warn!("a connection was refused, its owner is unknown: {error}"),
-            Event::NotAccepting(error) => warn!("no connection can be accepted: {error}"),
+        let (kind, line) = match event {
+            Event::Changing { method, caller } => return info!("{method} called by {caller}"),
+            Event::Denied { method, caller } => ("denied", format!("{method} denied to {caller}")),
+            Event::Dropped { caller, reason } => {
+                ("dropped", format!("connection of {caller} closed: {reason}"))
+            }
+            Event::Full => ("full", "a connection was refused: there are too many".to_owned()),
+            Event::Unidentified(error) => {
+                ("unidentified", format!("a connection was refused, its owner is unknown: {error}"))
+            }
+            Event::NotAccepting(error) => {
+                ("not accepting", format!("no connection can be accepted: {error}"))
+            }
+        };
+        // Whoever may open the socket could fill the log.
+        match self.limiter.borrow_mut().admit(kind, now()) {
+            Some(0) => warn!("{line}"),
+            Some(kept_back) => warn!("{line} ({kept_back} more like this)"),
+            None => {}
         }
     }
 }

@@ -41,30 +41,40 @@ impl Daemon {
     /// The kernel does not answer.
     pub fn reconcile_turn(&mut self) -> anyhow::Result<Turn> {
         self.serve();
-        if self.host.sync()? {
-            self.observe();
+        self.host.sync()?;
+        if self.host.take_news() {
+            self.look_around();
         }
-        let Some((name, not_before)) = self.holdings.next() else { return Ok(Turn::Done) };
+        let Some((name, not_before)) = self.holdings.next(now()) else { return Ok(Turn::Done) };
         if not_before > now() {
             return Ok(Turn::Later(not_before));
         }
         let Some((index, plan)) = self.plan(&name) else {
-            self.holdings.done(&name, None);
+            self.holdings.done(&name);
             return Ok(Turn::More);
         };
-        self.claim(&name, index, &plan);
-        let adds = plan.ops.iter().any(|op| matches!(op, Op::Add(_)));
-        if let Some(version) = self.holdings.unsettled().filter(|_| adds) {
-            return Ok(Turn::Save(version));
+        // What must go does not wait for the file: it is in there already.
+        let removals = plan.ops.iter().take_while(|op| !matches!(op, Op::Add(_))).count();
+        if removals == 0 {
+            self.claim(&name, index, &plan);
+            if let Some(version) = self.holdings.unsettled() {
+                return Ok(Turn::Save(version));
+            }
         }
-        let ops: Vec<Op> = plan.ops.iter().copied().take(TURN).collect();
+        let most = if removals == 0 { TURN } else { removals.min(TURN) };
+        let ops: Vec<Op> = plan.ops.iter().copied().take(most).collect();
         let results = self.host.change(index, &ops)?;
-        let refused = self.note_results(&name, index, &ops, results);
-        if refused {
-            self.holdings.done(&name, Some(now() + PAUSE));
+        if let Some(refusal) = self.note_results(&name, index, &ops, results) {
+            let (count, why) = self.refusals.entry(name.clone()).or_default();
+            *count += 1;
+            *why = refusal;
+            self.holdings.postpone(&name, now() + PAUSE);
+            self.observe();
         } else if ops.len() == plan.ops.len() {
-            self.holdings.done(&name, None);
-            self.settled(&name);
+            self.settled(&name, index);
+        } else {
+            // Behind the others that wait.
+            self.holdings.postpone(&name, now());
         }
         Ok(Turn::More)
     }
@@ -93,7 +103,7 @@ impl Daemon {
                 for (op, result) in ops.iter().zip(self.host.change(entry.index, ops)?) {
                     match (op, result) {
                         (Op::Delete(net), Ok(())) => info!("{name}: removed {net}, left over from before"),
-                        (Op::Add(net), Ok(())) => {
+                        (Op::Add(net) | Op::PutBack(net), Ok(())) => {
                             info!("{name}: put back {net}, which went along with another")
                         }
                         (op, Err(error)) => warn!("{name}: {op}: {error}"),
@@ -117,7 +127,9 @@ impl Daemon {
 
     /// Notices what others did to our addresses since the last look, and has it repaired.
     pub fn notice_drift(&mut self) {
-        for name in self.interfaces_in_use() {
+        let mut names = self.interfaces_in_use();
+        names.extend(self.holdings.ledger().interfaces.keys().cloned());
+        for name in names {
             let Some((_, plan)) = self.plan(&name) else { continue };
             if plan.ops.is_empty() || self.holdings.wants(&name) {
                 continue;
@@ -126,16 +138,20 @@ impl Daemon {
                 match op {
                     Op::Add(net) => warn!("{name}: {net} was removed by somebody else: putting it back"),
                     Op::Delete(net) => warn!("{name}: {net} of ours is there but must not be: removing it"),
+                    Op::PutBack(_) => {}
                 }
+            }
+            for router in self.routers_on(&name).map(|router| router.name().to_owned()).collect::<Vec<_>>() {
+                self.with(&router, |router, _, _| router.announce_anew());
             }
             let at = self.last_repair.get(&name).map_or_else(now, |last| now().max(*last + PAUSE));
             self.last_repair.insert(name.clone(), at);
-            self.holdings.want(&name, at);
+            self.holdings.want(&name, false, at);
             self.reconcile.notify_one();
         }
     }
 
-    /// Sets promote_secondaries where we put addresses, and puts it back where we no longer do.
+    /// Sets promote_secondaries where we put addresses, and puts it back where we no longer have any.
     pub fn prepare_interfaces(&mut self) {
         let used = self.interfaces_in_use();
         for name in &used {
@@ -146,24 +162,30 @@ impl Daemon {
                 continue;
             }
             let was = sysctl::read(name, PROMOTE_SECONDARIES).unwrap_or_default();
-            self.holdings.change(|ledger| {
-                ledger.entry(name, index).promote_secondaries.get_or_insert(was);
-            });
             match sysctl::write(name, PROMOTE_SECONDARIES, 1) {
                 Ok(()) => {
-                    info!("{name}: promote_secondaries is 1 now, so that one address can go without others")
+                    info!("{name}: promote_secondaries is 1 now, so that one address can go without others");
+                    self.holdings.change(|ledger| {
+                        ledger.entry(name, index).promote_secondaries.get_or_insert(was);
+                    });
                 }
-                Err(error) => warn!("{name}: removing an address may take others away for a moment: {error}"),
+                // Once, not at each look.
+                Err(error) if self.not_promoting.insert((name.clone(), index)) => {
+                    warn!(
+                        "{name}: promote_secondaries stays 0: {error}: removing an address takes others away for a moment"
+                    );
+                }
+                Err(_) => {}
             }
         }
         self.restore_interfaces(&used);
     }
 
-    /// Puts promote_secondaries back on all interfaces but those `used`.
+    /// Puts promote_secondaries back on all interfaces but those `used` and those where we still have addresses.
     pub fn restore_interfaces(&mut self, used: &BTreeSet<String>) {
         let changed = |(name, entry): (&String, &Entry)| {
-            let was = entry.promote_secondaries.filter(|_| !used.contains(name))?;
-            Some((name.clone(), entry.index, was))
+            let unused = !used.contains(name) && entry.addresses.is_empty();
+            Some((name.clone(), entry.index, entry.promote_secondaries.filter(|_| unused)?))
         };
         let unused: Vec<_> = self.holdings.ledger().interfaces.iter().filter_map(changed).collect();
         for (name, index, was) in unused {
@@ -201,44 +223,54 @@ impl Daemon {
             let entry = ledger.entry(name, index);
             entry.addresses.extend(plan.ops.iter().filter_map(|op| match op {
                 Op::Add(net) if desired.contains(net) => Some(*net),
-                Op::Add(_) | Op::Delete(_) => None,
+                Op::Add(_) | Op::Delete(_) | Op::PutBack(_) => None,
             }));
         });
     }
 
-    /// Notes the outcome of changes. Returns whether any must be tried again.
+    /// Notes the outcome of changes. Returns what the kernel refused, which must be tried again.
     fn note_results(
         &mut self,
         name: &str,
         index: u32,
         ops: &[Op],
         results: Vec<Result<(), RouteError>>,
-    ) -> bool {
-        let mut again = false;
+    ) -> Option<String> {
+        let mut refusal = None;
         let mut gone = Vec::new();
         for (op, result) in ops.iter().zip(results) {
             match (op, result) {
-                (Op::Add(_), Ok(())) => {}
                 (Op::Delete(net), Ok(()) | Err(RouteError::NoSuchAddress | RouteError::NoSuchInterface)) => {
                     gone.push(*net);
                 }
+                (_, Ok(())) | (Op::PutBack(_), Err(RouteError::Exists)) => {}
                 (Op::Add(net), Err(RouteError::Exists)) => {
                     warn!("{name}: {net} was put there by somebody else this very moment");
                     gone.push(*net);
-                    again = true;
                 }
-                (op, Err(error)) => {
-                    warn!("{name}: {op}: {error}; trying again");
-                    again = true;
-                }
+                (op, Err(error)) => refusal = Some(format!("{op}: {error}")),
             }
         }
         self.holdings.change(|ledger| gone.iter().for_each(|net| ledger.disown(name, index, *net)));
-        again
+        if let Some(refusal) = &refusal {
+            let admitted = self.limiter.admit("refusals of the kernel", now());
+            admitted.into_iter().for_each(|_| warn!("{name}: {refusal}; trying again"));
+        }
+        refusal
     }
 
-    /// An interface is as it should be: its routers may announce.
-    fn settled(&mut self, interface: &str) {
+    /// An interface is as it should be: its routers may announce. What was claimed and did not come to be is not ours.
+    fn settled(&mut self, interface: &str, index: u32) {
+        self.holdings.done(interface);
+        self.refusals.remove(interface);
+        let desired = self.desired(interface);
+        let there = self.host.interfaces().get(interface).into_iter().flat_map(|i| &i.addresses);
+        let there: BTreeSet<IpNet> = there.map(|present| present.net).collect();
+        self.holdings.change(|ledger| {
+            let addresses = &mut ledger.entry(interface, index).addresses;
+            addresses.retain(|net| desired.contains(net) || there.contains(net));
+        });
+        self.restore_interfaces(&self.interfaces_in_use());
         let names: Vec<String> = self.routers_on(interface).map(|router| router.name().to_owned()).collect();
         for name in names {
             self.with(&name, |router, now, _| {

@@ -48,7 +48,7 @@ pub struct AddressKey {
 pub struct NewAddress {
     /// Where, what, and with which prefix.
     pub key: AddressKey,
-    /// Who puts it there (`IFA_PROTO`), not 0. Linux before 5.18 forgets it.
+    /// Who puts it there (`IFA_PROTO`); 0 is nobody. Linux before 5.18 forgets it.
     pub protocol: u8,
 }
 
