@@ -111,15 +111,15 @@ impl Host {
         self.set_port_state(FORWARDING);
     }
 
-    /// The addresses on `eth0`, each with its prefix.
+    /// The addresses on all interfaces but `lo`, each with its prefix.
     #[must_use]
     pub fn addresses(&self) -> Vec<String> {
-        let printed = self.run(&["ip", "-4", "-oneline", "address", "show", "dev", "eth0"]).stdout;
-        let net = |line: &str| line.split_whitespace().nth(3).map(str::to_owned);
-        printed.lines().filter_map(net).collect()
+        let printed = self.run(&["ip", "-4", "-oneline", "address", "show"]).stdout;
+        let words = printed.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        words.filter(|words| words.get(1) != Some(&"lo")).map(|words| words[3].to_owned()).collect()
     }
 
-    /// True if `eth0` has the address, with whatever prefix.
+    /// True if it has the address, with whatever prefix.
     #[must_use]
     pub fn has(&self, address: &str) -> bool {
         self.addresses().iter().any(|net| net.split('/').next() == Some(address))

@@ -29,6 +29,7 @@ mod flood;
 mod interface;
 mod interop;
 mod lonely;
+mod mishaps;
 mod refused;
 mod restart;
 mod socket;
