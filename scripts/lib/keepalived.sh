@@ -35,16 +35,18 @@ fetch_keepalived() {
     -o Dir::State::lists="$home/apt/lists" -o Dir::State::status="$home/apt/status" -o Dir::Cache::archives="$home/apt/archives"
     -o Dir::Etc::preferencesparts=- -o APT::Sandbox::User=root -o APT::Install-Recommends=false)
   "${apt[@]}" update && "${apt[@]}" install -y --download-only keepalived || return 1
-  local deb
+  local deb libraries loader
   for deb in "$home"/apt/archives/*.deb; do dpkg -x "$deb" "$home/root" || return 1; done
   rm -rf "$home/apt"
+  libraries=$(cd "$home/root" && echo usr/lib/*-linux-gnu*) loader=$(cd "$home/root" && ls usr/lib*/ld-linux* | head -n 1)
   # Its loader and libraries are its own: the host's are older. It insists on a file in /etc/keepalived.
-  cat >"$home/bin/keepalived" <<SH
+  cat >"$home/keepalived" <<SH
 #!/bin/sh
 exec unshare -m sh -c 'mount --bind "\$0/etc/keepalived" /etc/keepalived &&
-  exec "\$0/usr/lib64/ld-linux-x86-64.so.2" --library-path "\$0/usr/lib/x86_64-linux-gnu" "\$0/usr/sbin/keepalived" "\$@"' \
+  exec "\$0/$loader" --library-path "\$0/$libraries" "\$0/usr/sbin/keepalived" "\$@"' \
   "$home/root" "\$@"
 SH
-  chmod +x "$home/bin/keepalived"
-  "$home/bin/keepalived" --version
+  chmod +x "$home/keepalived"
+  # In its place only when it works: the next run looks there.
+  "$home/keepalived" --version && mv "$home/keepalived" "$home/bin/keepalived"
 }

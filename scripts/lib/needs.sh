@@ -22,10 +22,16 @@ need() {
     echo "installing ${packages[*]}"
     { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"; } >/dev/null
     missing=()
-    for entry in "${packages[@]}"; do dpkg -s "$entry" >/dev/null 2>&1 || missing+=("$entry"); done
+    for entry in "${packages[@]}"; do
+      [[ $(dpkg-query -W -f '${db:Status-Status}' "$entry" 2>/dev/null) = installed ]] || missing+=("package $entry")
+    done
   fi
-  if ! command -v cargo >/dev/null; then
-    missing+=("cargo 1.89 or later (https://rustup.rs)")
+  local rust; rust=$(rustc --version 2>/dev/null | awk '{ split($2, v, "."); print v[1] * 1000 + v[2] }')
+  if ((${rust:-0} < 1089)) || ! command -v cargo >/dev/null; then
+    missing+=("Rust 1.89 or later (https://rustup.rs)")
+  else
+    [[ " $* " != *" fmt "* ]] || cargo fmt --version >/dev/null 2>&1 || missing+=("rustup component add rustfmt")
+    [[ " $* " != *" clippy "* ]] || cargo clippy --version >/dev/null 2>&1 || missing+=("rustup component add clippy")
   fi
   if [[ " $* " == *" namespaces "* || " $* " == *" protocol "* ]] && [[ $(id -u) != 0 ]]; then
     missing+=("root, for network namespaces (without: scripts/test fmt clippy unit conformance lan fuzz tree)")
