@@ -86,7 +86,7 @@ async fn live(
     log: &Log,
 ) -> anyhow::Result<()> {
     let notifier = Rc::new(Notifier::from_environment()?);
-    let start::Started { daemon, listening, _folder } =
+    let start::Started { daemon, listening, claim: _claim } =
         start::start(cli, inherited, log).inspect_err(|_| start::relinquish())?;
 
     let mut tasks = JoinSet::new();

@@ -39,7 +39,7 @@ pub struct Started {
     /// Its socket.
     pub listening: Listening,
     /// Its claim on the state folder.
-    pub _folder: File,
+    pub claim: File,
 }
 
 /// Makes sure that no other vrrpd runs in this network namespace.
@@ -100,7 +100,7 @@ pub fn start(cli: &Cli, inherited: Option<Listening>, log: &Log) -> anyhow::Resu
     let config_path = std::path::absolute(&cli.config)?;
     let daemon = Daemon::new(Parts { config_path, host, holdings, heartbeat, packets, log_records_dropped })?;
     take_up(&mut daemon.borrow_mut(), &old, config, &adopt)?;
-    Ok(Started { daemon, listening, _folder: folder })
+    Ok(Started { daemon, listening, claim: folder })
 }
 
 fn take_up(
