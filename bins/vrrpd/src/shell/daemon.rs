@@ -341,13 +341,9 @@ impl Daemon {
     }
 
     /// Reads links and addresses anew, should a report ever be lost.
-    ///
-    /// # Errors
-    /// The kernel does not answer.
-    pub fn resync(&mut self) -> anyhow::Result<()> {
-        self.host.read()?;
+    pub fn resync(&mut self) {
+        self.host.reread();
         self.look_around();
-        Ok(())
     }
 
     pub(super) fn look_around(&mut self) {

@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use ipnet::IpNet;
+use tracing::warn;
 use vipkit_linux::route::{
     Address, AddressChange, AddressKey, Change, Link, Monitor, NewAddress, Route, RouteError,
 };
@@ -21,6 +22,8 @@ pub struct Host {
     interfaces: Interfaces,
     /// Something changed that nobody was told of.
     news: bool,
+    /// Reports were lost, and reading everything anew has failed so far.
+    stale: bool,
 }
 
 impl Host {
@@ -30,7 +33,8 @@ impl Host {
     /// What the kernel refuses.
     pub fn open() -> anyhow::Result<Self> {
         let monitor = Rc::new(Monitor::open()?);
-        let mut host = Self { route: Route::open()?, monitor, interfaces: Interfaces::new(), news: false };
+        let mut host =
+            Self { route: Route::open()?, monitor, interfaces: Interfaces::new(), news: false, stale: false };
         host.read()?;
         Ok(host)
     }
@@ -69,17 +73,27 @@ impl Host {
                 Change::LinkGone { index, .. } => self.interfaces.retain(|_, i| i.index != index),
                 Change::Address(address) => self.address(&address),
                 Change::AddressGone(address) => self.address_gone(&address),
-                Change::Overrun => return self.read(),
+                Change::Overrun => self.stale = true,
             }
+        }
+        if self.stale {
+            self.reread();
         }
         Ok(())
     }
 
+    /// Reads everything anew; if that fails, what is known stays, and the next look tries again. On a busy host a dump
+    /// may be interrupted again and again: no reason to give the addresses away.
+    pub fn reread(&mut self) {
+        let read = self.read();
+        self.stale = read.is_err();
+        if let Err(error) = read {
+            warn!("links and addresses cannot be read now: {error:#}");
+        }
+    }
+
     /// Reads everything anew. What was reported before is part of it.
-    ///
-    /// # Errors
-    /// What the kernel refuses.
-    pub fn read(&mut self) -> anyhow::Result<()> {
+    fn read(&mut self) -> anyhow::Result<()> {
         self.news = true;
         self.monitor.drain()?;
         let (links, addresses) = (self.route.links()?, self.route.addresses()?);

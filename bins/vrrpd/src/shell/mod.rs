@@ -172,7 +172,7 @@ async fn resync(daemon: Shared) -> anyhow::Result<()> {
     let mut ticks = tokio::time::interval(RESYNC);
     loop {
         ticks.tick().await;
-        daemon.borrow_mut().resync()?;
+        daemon.borrow_mut().resync();
     }
 }
 

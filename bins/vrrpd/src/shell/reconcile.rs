@@ -70,7 +70,13 @@ impl Daemon {
             *why = refusal;
             self.holdings.postpone(&name, now() + PAUSE);
             self.observe();
-        } else if ops.len() == plan.ops.len() {
+            return Ok(Turn::More);
+        }
+        // Only an addition shows that additions are taken again: a fault that has nothing to add must last.
+        if ops.iter().any(|op| matches!(op, Op::Add(_))) {
+            self.refusals.remove(&name);
+        }
+        if ops.len() == plan.ops.len() {
             self.settled(&name, index);
         } else {
             // Behind the others that wait.
@@ -262,7 +268,6 @@ impl Daemon {
     /// An interface is as it should be: its routers may announce. What was claimed and did not come to be is not ours.
     fn settled(&mut self, interface: &str, index: u32) {
         self.holdings.done(interface);
-        self.refusals.remove(interface);
         let desired = self.desired(interface);
         let there = self.host.interfaces().get(interface).into_iter().flat_map(|i| &i.addresses);
         let there: BTreeSet<IpNet> = there.map(|present| present.net).collect();

@@ -127,8 +127,12 @@ pub fn relinquish() {
             let there =
                 there.into_iter().flat_map(|interface| &interface.addresses).map(|present| present.net);
             let ops: Vec<Op> = there.filter(|net| entry.addresses.contains(net)).map(Op::Delete).collect();
-            host.change(entry.index, &ops)?;
-            ops.iter().for_each(|op| info!("{name}: {op}, left over from before"));
+            for (op, result) in ops.iter().zip(host.change(entry.index, &ops)?) {
+                match result {
+                    Ok(()) => info!("{name}: {op}, left over from before"),
+                    Err(error) => warn!("{name}: {op}, left over from before: {error}"),
+                }
+            }
         }
         Ok(())
     };
