@@ -1,11 +1,13 @@
 //! Everything vipkit asks of the Linux kernel and of systemd, and nothing else: no protocol, no configuration,
-//! no decisions. Plain types in and out; times are [`std::time::Duration`]s since boot.
+//! no decisions. Plain types in and out, for IPVS those of `vipkit_core::ipvs`; times are [`std::time::Duration`]s
+//! since boot.
 //!
 //! | to | see |
 //! |---|---|
 //! | tell the time, wait for an instant | [`clock`], [`timer`] |
 //! | receive and send VRRP, send frames | [`vrrp_socket`], [`packet_socket`] |
 //! | read, change and watch links and addresses | [`route`] |
+//! | read and change the IPVS table | [`ipvs`] |
 //! | read and set an interface's IPv4 settings | [`sysctl`] |
 //! | obey signals, talk to systemd | [`signals`], [`systemd`] |
 //! | serve a Unix socket, know who calls | [`listen`], [`peer`] |
@@ -19,9 +21,12 @@
 
 pub mod capabilities;
 pub mod clock;
+mod generic_netlink;
 pub mod heartbeat;
+pub mod ipvs;
 pub mod listen;
 pub mod namespace_lock;
+mod netlink;
 pub mod packet_socket;
 pub mod peer;
 pub mod route;

@@ -1,7 +1,10 @@
-//! Who is at the other end of a Unix socket, by the kernel's word. Must not decide what they may do.
+//! Who is at the other end of a Unix socket, by the kernel's word. Must not decide what clients may do.
 
+use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::{Group, Uid};
@@ -45,6 +48,28 @@ pub fn group_id(name: &str) -> Option<u32> {
 #[must_use]
 pub fn effective_uid() -> u32 {
     Uid::effective().as_raw()
+}
+
+/// Whether a client may believe the server of a socket: it has to be root, ourselves, or the owner of the socket's
+/// folder, who decides whose sockets are there anyway.
+///
+/// # Errors
+/// It is somebody else, or nobody can tell.
+pub fn trust(path: &Path, socket: BorrowedFd<'_>) -> io::Result<()> {
+    let server = Credentials::of(socket)?.uid;
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let owner = fs::metadata(folder)?.uid();
+    if is_trusted(server, effective_uid(), owner) {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("it runs as uid {server}, the folder belongs to uid {owner}")))
+}
+
+const fn is_trusted(server: u32, ourselves: u32, owner: u32) -> bool {
+    server == 0 || server == ourselves || server == owner
 }
 
 fn peer_groups(socket: BorrowedFd<'_>) -> io::Result<Vec<u32>> {
@@ -93,6 +118,14 @@ mod tests {
     use nix::unistd::{getgid, getgroups};
 
     use super::*;
+
+    #[test]
+    fn root_ourselves_and_the_owner_of_the_folder_are_trusted_and_nobody_else() {
+        for (server, trusted) in [(0, true), (1000, true), (990, true), (65534, false)] {
+            assert_eq!(is_trusted(server, 1000, 990), trusted, "{server}");
+        }
+        assert!(!is_trusted(1000, 0, 0), "root does not trust just anybody");
+    }
 
     #[test]
     fn our_own_credentials_are_read_from_a_pair() {

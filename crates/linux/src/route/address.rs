@@ -7,8 +7,9 @@ use neli::consts::rtnl::{Ifa, IfaF, RtAddrFamily, RtScope, Rtm};
 use neli::rtnl::{Ifaddrmsg, IfaddrmsgBuilder, Rtattr, RtattrBuilder};
 use neli::types::{Buffer, RtBuffer};
 
-use super::message::{decode, encode};
+use super::message::encode;
 use super::{AddressChange, RouteError};
+use crate::netlink::payload::decode;
 
 /// An address that is on a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +87,7 @@ impl AddressChange {
     pub(super) fn to_message(self, sequence: u32) -> Result<Vec<u8>, RouteError> {
         let (kind, flags, key, protocol) = match self {
             Self::Add(new) => (Rtm::Newaddr, NlmF::CREATE | NlmF::EXCL, new.key, Some(new.protocol)),
+            Self::AddLocal(key) => (Rtm::Newaddr, NlmF::CREATE | NlmF::EXCL, key, None),
             Self::Delete(key) => (Rtm::Deladdr, NlmF::empty(), key, None),
         };
         let (family, address) = match key.address {
@@ -96,7 +98,12 @@ impl AddressChange {
         if let Some(protocol) = protocol {
             attributes.push(attribute(IFA_PROTO, vec![protocol])?);
         }
-        let payload = message(family, &key, attributes)?;
+        let reach = match (self, family) {
+            (Self::AddLocal(_), RtAddrFamily::Inet6) => (RtScope::Host, IfaF::NODAD),
+            (Self::AddLocal(_), _) => (RtScope::Host, IfaF::empty()),
+            (Self::Add(_) | Self::Delete(_), _) => EVERYWHERE,
+        };
+        let payload = message(family, &key, reach, attributes)?;
         encode(kind, flags | NlmF::ACK, sequence, &payload)
     }
 }
@@ -104,18 +111,20 @@ impl AddressChange {
 /// The payload of a request for all addresses.
 pub(super) fn query() -> Result<Ifaddrmsg, RouteError> {
     let any = AddressKey { index: 0, address: IpAddr::from([0; 4]), prefix: 0 };
-    message(RtAddrFamily::Unspecified, &any, Vec::new())
+    message(RtAddrFamily::Unspecified, &any, EVERYWHERE, Vec::new())
 }
 
 fn message(
     family: RtAddrFamily,
     key: &AddressKey,
+    (scope, flags): (RtScope, IfaF),
     attributes: Vec<Rtattr<Ifa, Buffer>>,
 ) -> Result<Ifaddrmsg, RouteError> {
     IfaddrmsgBuilder::default()
         .ifa_family(family)
         .ifa_prefixlen(key.prefix)
-        .ifa_scope(RtScope::Universe)
+        .ifa_flags(flags)
+        .ifa_scope(scope)
         .ifa_index(key.index)
         .rtattrs(attributes.into_iter().collect::<RtBuffer<_, _>>())
         .build()
@@ -135,6 +144,9 @@ fn ip_address(family: RtAddrFamily, bytes: &[u8]) -> Option<IpAddr> {
     }
 }
 
+/// How far an address is known unless something else is said, and its flags.
+const EVERYWHERE: (RtScope, IfaF) = (RtScope::Universe, IfaF::empty());
+
 /// `IFA_PROTO` (linux/if_addr.h), which neli does not know.
 const IFA_PROTO: Ifa = Ifa::UnrecognizedConst(11);
 
@@ -145,8 +157,8 @@ mod tests {
     use neli::ToBytes;
     use proptest::prelude::*;
 
-    use super::super::message::frames;
     use super::*;
+    use crate::netlink::frame::frames;
 
     fn payload(family: RtAddrFamily, flags: IfaF, attributes: &[(Ifa, &[u8])]) -> Vec<u8> {
         let attributes = attributes.iter().map(|(kind, value)| attribute(*kind, value.to_vec()).unwrap());
@@ -227,6 +239,21 @@ mod tests {
             prop_assert_eq!(i32::from(frame.flags) & libc::NLM_F_REPLACE, 0);
             let read = Address::parse(frame.payload).unwrap();
             prop_assert_eq!((read.key(), read.protocol, read.scope), (key, protocol, 0));
+        }
+
+        #[test]
+        fn a_local_address_is_the_host_s_and_not_probed_for(octets: [u8; 16], index: u32) {
+            for (address, prefix, nodad) in
+                [(IpAddr::from(octets), 128, true), (IpAddr::from([10, 0, 0, 1]), 32, false)]
+            {
+                let key = AddressKey { index, address, prefix };
+                let bytes = AddressChange::AddLocal(key).to_message(5).unwrap();
+                let frame = frames(&bytes).next().unwrap();
+                let read = Address::parse(frame.payload).unwrap();
+                prop_assert_eq!((read.key(), read.scope), (key, 254));
+                let flags = IfaF::from_bits_truncate(frame.payload[2]);
+                prop_assert_eq!(flags.contains(IfaF::NODAD), nodad);
+            }
         }
 
         #[test]

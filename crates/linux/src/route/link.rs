@@ -4,7 +4,7 @@ use neli::consts::rtnl::{Iff, Ifla, RtAddrFamily};
 use neli::rtnl::{Ifinfomsg, IfinfomsgBuilder};
 
 use super::RouteError;
-use super::message::decode;
+use crate::netlink::payload::decode;
 
 /// A link, whose `index` stays for its life while its name may change.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,35 +1,30 @@
 //! Links and addresses of the network namespace, by rtnetlink: [`Route`] reads and changes them, [`Monitor`] tells of
-//! changes. Must not decide what should be there.
-//!
-//! The kernel carries out a request and queues its replies within the send, and continues a dump within each receive
-//! (net/netlink/af_netlink.c). So the socket never needs to wait: a reply that is not there is lost. What a call may
-//! wait for is the kernel's own lock, while another process changes the network.
+//! changes. Must not decide what should be there. A request is answered before the call returns: nothing here waits but
+//! [`Monitor::readable`].
 
 mod address;
 mod link;
 mod message;
 mod monitor;
-mod socket;
 
 use std::io;
 
+use neli::ToBytes;
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::Rtm;
-use neli::{Size, ToBytes};
+use nix::sys::socket::SockProtocol;
 use thiserror::Error;
 
 pub use address::{Address, AddressKey, NewAddress};
 pub use link::Link;
 pub use monitor::{Change, Monitor};
 
-use message::Frame;
-use socket::NetlinkSocket;
+use crate::netlink::frame::Frame;
+use crate::netlink::{Connection, DUMP_ATTEMPTS, MAX_ENTRIES, NetlinkError, payload};
 
 /// A connection for requests.
 pub struct Route {
-    socket: NetlinkSocket,
-    sequence: u32,
-    buffer: Vec<u8>,
+    connection: Connection,
 }
 
 /// One wish for [`Route::change_addresses`].
@@ -37,6 +32,9 @@ pub struct Route {
 pub enum AddressChange {
     /// Put an address on an interface, if it is not there.
     Add(NewAddress),
+    /// Put an address on an interface, if it is not there, that others have as well: in IPv4 with scope host, so that
+    /// the kernel never chooses it as a source by itself, in IPv6 without duplicate address detection (`IFA_F_NODAD`).
+    AddLocal(AddressKey),
     /// Take an address off an interface. With promote_secondaries = 0 its secondaries go too.
     Delete(AddressKey),
 }
@@ -84,9 +82,15 @@ impl RouteError {
     }
 }
 
-impl From<io::Error> for RouteError {
-    fn from(error: io::Error) -> Self {
-        Self::Socket(error.raw_os_error().unwrap_or(libc::EIO))
+impl From<NetlinkError> for RouteError {
+    fn from(error: NetlinkError) -> Self {
+        match error {
+            NetlinkError::Refused(errno) => Self::refusal(errno),
+            NetlinkError::Socket(errno) => Self::Socket(errno),
+            NetlinkError::NoReply => Self::NoReply,
+            NetlinkError::Interrupted => Self::Interrupted,
+            NetlinkError::TooMany => Self::TooMany,
+        }
     }
 }
 
@@ -96,8 +100,7 @@ impl Route {
     /// # Errors
     /// No file descriptor left.
     pub fn open() -> io::Result<Self> {
-        let socket = NetlinkSocket::open(NO_GROUPS)?;
-        Ok(Self { socket, sequence: 0, buffer: vec![0; socket::BUFFER] })
+        Ok(Self { connection: Connection::open(SockProtocol::NetlinkRoute)? })
     }
 
     /// All links.
@@ -129,7 +132,7 @@ impl Route {
     }
 
     fn change_batch(&mut self, batch: &[AddressChange]) -> Vec<Result<(), RouteError>> {
-        let first = self.take_sequences(batch.len());
+        let first = self.connection.take_sequences(batch.len());
         let mut bytes = Vec::new();
         for (change, sequence) in batch.iter().zip(first..) {
             match change.to_message(sequence) {
@@ -137,93 +140,25 @@ impl Route {
                 Err(error) => return vec![Err(error); batch.len()],
             }
         }
-        let mut results = vec![Err(RouteError::NoReply); batch.len()];
-        if let Err(error) = self.exchange(&bytes, first, &mut results) {
-            // What the kernel answered before the socket failed stays as it answered.
-            results
-                .iter_mut()
-                .filter(|result| **result == Err(RouteError::NoReply))
-                .for_each(|r| *r = Err(error));
-        }
-        results
-    }
-
-    fn exchange(
-        &mut self,
-        bytes: &[u8],
-        first: u32,
-        results: &mut [Result<(), RouteError>],
-    ) -> Result<(), RouteError> {
-        self.socket.send(bytes)?;
-        let mut missing = results.len();
-        while missing > 0 {
-            for frame in self.socket.receive(&mut self.buffer)?.ok_or(RouteError::NoReply)?.frames() {
-                let place = frame.sequence.checked_sub(first).map(|place| place as usize);
-                if let (Some(result), Some(answer)) = (place.and_then(|p| results.get_mut(p)), frame.answer())
-                {
-                    *result = answer;
-                    missing = missing.saturating_sub(1);
-                }
-            }
-        }
-        Ok(())
+        let mut answers = vec![None; batch.len()];
+        let outcome = self.connection.exchange(&bytes, first, &mut answers);
+        // What the kernel answered before the socket failed stays as it answered.
+        let unanswered = outcome.err().unwrap_or(NetlinkError::NoReply);
+        answers
+            .into_iter()
+            .map(|answer| answer.unwrap_or(Err(unanswered)).map_err(RouteError::from))
+            .collect()
     }
 
     /// Asks for everything `query` stands for and keeps what `parse` makes of the parts.
     fn dump<T>(
         &mut self,
         kind: Rtm,
-        query: &(impl Size + ToBytes + Clone),
+        query: &impl ToBytes,
         parse: impl Fn(&Frame<'_>) -> Option<T>,
     ) -> Result<Vec<T>, RouteError> {
-        for _ in 0..DUMP_ATTEMPTS {
-            let sequence = self.take_sequences(1);
-            self.socket.send(&message::encode(kind, NlmF::DUMP, sequence, query)?)?;
-            if let Some(entries) = self.receive_dump(sequence, &parse)? {
-                return Ok(entries);
-            }
-        }
-        Err(RouteError::Interrupted)
-    }
-
-    /// The parts of a dump, `None` if the state changed meanwhile so that they may not fit together.
-    fn receive_dump<T>(
-        &mut self,
-        sequence: u32,
-        parse: impl Fn(&Frame<'_>) -> Option<T>,
-    ) -> Result<Option<Vec<T>>, RouteError> {
-        let mut entries = Vec::new();
-        let mut interrupted = false;
-        let mut too_many = false;
-        // Read to the end even when it is of no use: an unfinished dump blocks the next.
-        loop {
-            for frame in self.socket.receive(&mut self.buffer)?.ok_or(RouteError::NoReply)?.frames() {
-                if frame.sequence != sequence {
-                    continue;
-                }
-                interrupted |= frame.flags & libc::NLM_F_DUMP_INTR as u16 != 0;
-                if let Some(end) = frame.answer() {
-                    end?;
-                    return if too_many {
-                        Err(RouteError::TooMany)
-                    } else {
-                        Ok((!interrupted).then_some(entries))
-                    };
-                }
-                too_many |= entries.len() >= MAX_ENTRIES;
-                if !too_many {
-                    entries.extend(parse(&frame));
-                }
-            }
-        }
-    }
-
-    /// The first of `count` consecutive sequence numbers, which never wrap within a batch.
-    fn take_sequences(&mut self, count: usize) -> u32 {
-        let count = count as u32;
-        let first = if self.sequence > u32::MAX - count { 1 } else { self.sequence };
-        self.sequence = first + count;
-        first
+        let query = payload::encode(query).ok_or(RouteError::Encoding)?;
+        Ok(self.connection.ask(kind.into(), NlmF::DUMP.bits(), &query, parse)?)
     }
 }
 
@@ -241,9 +176,6 @@ impl Route {
 
 /// How many changes of addresses go to the kernel in one system call: an answer each fits in any receive buffer.
 pub const BATCH: usize = 16;
-const NO_GROUPS: u32 = 0;
-const MAX_ENTRIES: usize = 65536;
-const DUMP_ATTEMPTS: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -415,15 +347,6 @@ mod tests {
             assert!(route.change_addresses(&changes).iter().all(Result::is_ok));
             assert_eq!(ipv4(&mut route).len(), 4000);
         });
-    }
-
-    #[test]
-    fn sequences_do_not_wrap_within_a_batch() {
-        let mut route = Route::open().unwrap();
-        route.sequence = u32::MAX - 20;
-        assert_eq!(route.take_sequences(16), u32::MAX - 20);
-        assert_eq!(route.take_sequences(16), 1);
-        assert_eq!(route.take_sequences(16), 17);
     }
 
     #[test]

@@ -3,13 +3,14 @@
 
 use std::io;
 
+use nix::sys::socket::SockProtocol;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::address::Address;
 use super::link::Link;
-use super::message::Frame;
-use super::socket::{BUFFER, NetlinkSocket};
+use crate::netlink::frame::Frame;
+use crate::netlink::socket::{BUFFER, NetlinkSocket};
 
 /// One reported change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +44,7 @@ impl Monitor {
     /// # Errors
     /// No file descriptor left.
     pub fn open() -> io::Result<Self> {
-        let socket = NetlinkSocket::open(GROUPS)?;
+        let socket = NetlinkSocket::open(SockProtocol::NetlinkRoute, GROUPS)?;
         socket.set_receive_room(ROOM)?;
         // SAFETY: the socket owns its descriptor and neither closes nor replaces it before it is dropped.
         let socket = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }?;
@@ -109,14 +110,14 @@ mod tests {
     use std::os::fd::AsRawFd;
     use std::time::Duration;
 
-    use nix::sys::socket::{AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType};
+    use nix::sys::socket::{AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockType};
     use proptest::prelude::*;
     use tokio::time::timeout;
 
-    use super::super::message::frames;
     use super::super::{AddressChange, AddressKey, NewAddress, Route};
     use super::*;
     use crate::namespace::{in_namespace_async, ip, link};
+    use crate::netlink::frame::frames;
 
     /// The first change that fits, others passed over.
     async fn seen<T>(monitor: &Monitor, fits: impl Fn(&Change) -> Option<T>) -> T {

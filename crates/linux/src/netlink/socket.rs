@@ -9,45 +9,45 @@ use nix::sys::socket::{
     socket, sockopt,
 };
 
-use super::message::{self, Frame};
+use super::frame::{self, Frame};
 
-/// A non-blocking `NETLINK_ROUTE` socket.
-pub(super) struct NetlinkSocket(OwnedFd);
+/// A non-blocking netlink socket.
+pub(crate) struct NetlinkSocket(OwnedFd);
 
 /// What the kernel sent at once.
-pub(super) struct Datagram<'a>(&'a [u8]);
+pub(crate) struct Datagram<'a>(&'a [u8]);
 
 impl<'a> Datagram<'a> {
-    pub(super) fn frames(&self) -> impl Iterator<Item = Frame<'a>> + use<'a> {
-        message::frames(self.0)
+    pub(crate) fn frames(&self) -> impl Iterator<Item = Frame<'a>> + use<'a> {
+        frame::frames(self.0)
     }
 }
 
 impl NetlinkSocket {
-    /// Opens a socket in the network namespace of the calling thread, subscribed to `groups` (`RTMGRP_*`).
-    pub(super) fn open(groups: u32) -> io::Result<Self> {
+    /// Opens a socket in the network namespace of the calling thread, subscribed to `groups`, a bit each.
+    pub(crate) fn open(protocol: SockProtocol, groups: u32) -> io::Result<Self> {
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-        let fd = socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkRoute)?;
+        let fd = socket(AddressFamily::Netlink, SockType::Raw, flags, protocol)?;
         bind(fd.as_raw_fd(), &NetlinkAddr::new(0, groups))?;
         Ok(Self(fd))
     }
 
     /// Asks for this much room for what has not been read; what the system allows if more is not permitted.
-    pub(super) fn set_receive_room(&self, bytes: usize) -> io::Result<()> {
+    pub(crate) fn set_receive_room(&self, bytes: usize) -> io::Result<()> {
         setsockopt(&self.0, sockopt::RcvBufForce, &bytes)
             .or_else(|_| setsockopt(&self.0, sockopt::RcvBuf, &bytes))
             .map_err(io::Error::from)
     }
 
     /// Sends messages to the kernel, which has carried them out when this returns.
-    pub(super) fn send(&self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<()> {
         send(self.as_raw_fd(), bytes, MsgFlags::empty())?;
         Ok(())
     }
 
     /// Takes the next datagram from the kernel, those of other senders dropped; `None` when there is none. One that
     /// does not fit in `buffer` is reported as the kernel reports an overrun, ENOBUFS: something was lost.
-    pub(super) fn receive<'a>(&self, buffer: &'a mut [u8]) -> io::Result<Option<Datagram<'a>>> {
+    pub(crate) fn receive<'a>(&self, buffer: &'a mut [u8]) -> io::Result<Option<Datagram<'a>>> {
         loop {
             let mut target = [IoSliceMut::new(buffer)];
             let received =
@@ -76,4 +76,4 @@ impl AsRawFd for NetlinkSocket {
 
 /// Room for one datagram. The kernel fits the parts of a dump to it, up to 32 KiB; a single link with many virtual
 /// functions may take more than that.
-pub(super) const BUFFER: usize = 64 * 1024;
+pub(crate) const BUFFER: usize = 64 * 1024;
