@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::authentication::not_read;
+use crate::check::{self, Check};
 use crate::context::{Context, KeyReader};
 use crate::digest::Digest;
 use crate::fault::{Fault, Faults};
+use crate::ipvs::{self, Ipvs};
 use crate::node::{self, Node};
 use crate::section::{About, Absent, Key, Section};
+use crate::service::{self, Service, Services};
 use crate::source::{Source, Sources};
 use crate::syntax;
 use crate::tree::{Table, merge};
@@ -20,13 +23,20 @@ pub struct Config {
     pub node: Node,
     /// `[vrrp.NAME]` by name, at most [`INSTANCES_MAX`](crate::INSTANCES_MAX).
     pub vrrp: BTreeMap<String, Instance>,
+    /// Everything that is checked, by the name of its verdict: NAME of each `[check.NAME]` with a target of its
+    /// own, SERVICE/ADDRESS of each server with a check (`web/192.0.2.81:80`).
+    pub checks: BTreeMap<String, Check>,
+    /// `[[service]]` by name, at most [`SERVICES_MAX`](crate::SERVICES_MAX).
+    pub services: BTreeMap<String, Service>,
+    /// `[ipvs]`.
+    pub ipvs: Ipvs,
     /// Of all values.
     pub digest: Digest,
     /// What is allowed, but hardly meant.
     pub warnings: Vec<Fault>,
 }
 
-pub(crate) const KEYS: &[About] = &[NODE.about, VRRP.about];
+pub(crate) const KEYS: &[About] = &[NODE.about, VRRP.about, CHECK.about, SERVICE.about, IPVS.about];
 
 const NODE: Key<Node> = Key {
     about: About { name: "node", kind: "a table", absent: Absent::Default("{}"), doc: "This machine." },
@@ -41,6 +51,36 @@ const VRRP: Key<BTreeMap<String, Instance>> = Key {
         doc: "VRRP instances, each a table with a name: `[vrrp.web]`.",
     },
     read: vrrp::read,
+};
+
+const CHECK: Key<BTreeMap<String, Option<check::Draft>>> = Key {
+    about: About {
+        name: "check",
+        kind: "a table",
+        absent: Absent::Default("{}"),
+        doc: "Checks, each a table with a name: `[check.web]`.",
+    },
+    read: check::read,
+};
+
+const SERVICE: Key<Services> = Key {
+    about: About {
+        name: "service",
+        kind: "a list of tables",
+        absent: Absent::Default("[]"),
+        doc: "Services of IPVS, each `[[service]]`.",
+    },
+    read: service::read,
+};
+
+const IPVS: Key<Ipvs> = Key {
+    about: About {
+        name: "ipvs",
+        kind: "a table",
+        absent: Absent::Default("{}"),
+        doc: "How the kernel's IPVS table is kept.",
+    },
+    read: ipvs::read,
 };
 
 /// Reads a configuration from text; the tables of all sources merge, and their order does not matter.
@@ -72,16 +112,28 @@ pub(crate) fn parse_with(
     let mut top = Section::top(&mut cx, &merged, KEYS);
     let node = top.get(&NODE);
     let vrrp = top.get(&VRRP);
+    let named = top.get(&CHECK);
+    let services = top.get(&SERVICE);
+    let ipvs = top.get(&IPVS);
     top.finish();
+    let checks =
+        named.zip(services.as_ref()).map(|(named, Services { uses, .. })| check::all(&named, uses, &mut cx));
     let (faults, warnings) = cx.finish();
     unread.extend(faults);
-    match (node, vrrp) {
-        (Some(node), Some(vrrp)) if unread.is_empty() => {
-            let digest = Digest::new(&merged, vrrp.values());
-            Ok(Config { node, vrrp, digest, warnings })
-        }
-        _ => Err(Faults::new(unread)),
-    }
+    let whole = || {
+        let vrrp = vrrp?;
+        let digest = Digest::new(&merged, vrrp.values());
+        Some(Config {
+            node: node?,
+            vrrp,
+            checks: checks?,
+            services: services?.services,
+            ipvs: ipvs?,
+            digest,
+            warnings,
+        })
+    };
+    unread.is_empty().then(whole).flatten().ok_or_else(|| Faults::new(unread))
 }
 
 #[cfg(test)]
@@ -89,7 +141,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::testing::{config, faults, faults_of, sources, web};
+    use crate::server;
+    use crate::testing::{config, faults, faults_of, service as service_line, sources, web};
 
     #[test]
     fn all_faults_are_reported_at_once() {
@@ -125,8 +178,9 @@ addresses = [\"192.168.4.82/24\"]
     #[test]
     fn refuses_unknown_keys_and_tables() {
         assert_eq!(
-            faults("[chekc.nginx]\n[vrpp.web]\n[node]\nnodename = 1"),
-            "vipkit.toml:1:2: unknown key \"chekc\" at the top level; known here: node, vrrp\n\
+            faults("[include.x]\n[vrpp.web]\n[node]\nnodename = 1"),
+            "vipkit.toml:1:2: unknown key \"include\" at the top level; \
+             known here: node, vrrp, check, service, ipvs\n\
              vipkit.toml:2:2: unknown key \"vrpp\" at the top level; did you mean \"vrrp\"?\n\
              vipkit.toml:4:1: unknown key \"nodename\" in [node]; known here: name"
         );
@@ -151,6 +205,25 @@ addresses = [\"192.168.4.82/24\"]
     }
 
     #[test]
+    fn lists_of_tables_join_and_no_others() {
+        let second = service_line("address = \"192.0.2.90:80\"").replace("\"web\"", "\"mail\"");
+        let joined = parse(&sources(&[&service_line(""), &second])).unwrap();
+        assert_eq!(joined, config(&format!("{}\n{second}", service_line(""))));
+        assert_eq!(joined.services.len(), 2);
+        assert_eq!(
+            faults_of(&[&service_line(""), "[[service.server]]\naddress = \"192.0.2.82:80\""]),
+            "conf.d/1.toml:1:3: \"service\" is given twice; the other is at vipkit.toml:1:3: keep one"
+        );
+        for list in ["[\"192.0.2.80/24\"]", "[]"] {
+            let second = format!("[vrrp.web]\naddresses = {list}");
+            let shown = faults_of(&[&web(&format!("addresses = {list}")), &second]);
+            let twice =
+                "conf.d/1.toml:2:1: \"addresses\" is given twice; the other is at vipkit.toml:4:1: keep one";
+            assert!(shown.ends_with(twice), "{shown}");
+        }
+    }
+
+    #[test]
     fn the_digest_is_of_the_values() {
         let digest = |text: &str| config(text).digest;
         let plain = digest(&web("garp = { repeat = 2, delay = \"1s\" }"));
@@ -161,6 +234,16 @@ addresses = [\"192.168.4.82/24\"]
         let password =
             |key| digest(&web(&format!("version = 2\nauthentication = {{ type = \"pass\", key = {key} }}")));
         assert_ne!(password("\"1111\""), password("\"1112\""));
+        let servers = |list: &str| digest(&service_line(&format!("server = [{list}]")));
+        let [one, two] = [81, 82].map(|host| format!("{{ address = \"192.0.2.{host}:80\" }}"));
+        assert_eq!(servers(&format!("{one}, {two}")), servers(&format!("{two}, {one}")));
+        assert_ne!(servers(&one), servers(&two));
+        assert_ne!(
+            servers(&one),
+            digest(
+                &service_line("weight = 1").replace("weight = 1", "check = \"x\"\n[check.x]\ntype = \"tcp\"")
+            )
+        );
         assert_eq!(digest("").to_string().len(), 12);
         assert!(digest("").to_string().chars().all(|c| c.is_ascii_hexdigit()));
     }
@@ -173,7 +256,24 @@ addresses = [\"192.168.4.82/24\"]
         "[vrrp.b]\nversion = 2\ninterface = \"eth1\"\nvirtual_router_id = 1\naddresses = [\"192.0.2.1/24\"]\n",
         "[vrrp.b.authentication]\nkey = \"1111\"\ntype = \"pass\"\n",
         "[vrrp.c]\naddresses = [\"198.51.100.1/32\"]\nvirtual_router_id = 2\ninterface = \"eth0\"\npriority = 255\n",
+        "[check.nginx]\ntarget = \"127.0.0.1:80\"\ntype = \"tcp\"\n",
+        "[check.up]\ntype = \"tcp\"\nretries = 0\n",
+        "[[service]]\nname = \"web\"\naddress = \"192.0.2.1:80\"\nforward = \"dr\"\ncheck = \"up\"\n\
+         [[service.server]]\naddress = \"192.0.2.10:80\"\n[[service.server]]\naddress = \"192.0.2.11:80\"\nweight = 2\n",
+        "[[service]]\nname = \"dns\"\nprotocol = \"udp\"\naddress = \"192.0.2.1:53\"\n\
+         server = [{ forward = \"nat\", address = \"192.0.2.11:5353\", check = { type = \"tcp\" } }]\n",
+        "[ipvs]\nresync_interval = \"1m\"\n",
     ];
+
+    /// The servers of a service, and the services of a configuration, in another order.
+    fn service_of(servers: &[&str], services: &[&str]) -> String {
+        let servers: String =
+            servers.iter().map(|server| format!("[[service.server]]\n{server}\n")).collect();
+        let service = |name| {
+            format!("[[service]]\nname = \"{name}\"\naddress = \"{name}:80\"\nforward = \"nat\"\n{servers}")
+        };
+        services.iter().map(service).collect()
+    }
 
     proptest! {
         #[test]
@@ -190,6 +290,18 @@ addresses = [\"192.168.4.82/24\"]
         }
 
         #[test]
+        fn order_of_services_and_servers_never_matters(
+            servers in Just(vec!["address = \"192.0.2.10:80\"", "address = \"192.0.2.11:80\"\nweight = 0", "address = \"192.0.2.11:81\""]).prop_shuffle(),
+            services in Just(vec!["192.0.2.1", "192.0.2.2", "192.0.2.3"]).prop_shuffle(),
+        ) {
+            let plain = service_of(
+                &["address = \"192.0.2.11:81\"", "address = \"192.0.2.10:80\"", "address = \"192.0.2.11:80\"\nweight = 0"],
+                &["192.0.2.1", "192.0.2.2", "192.0.2.3"],
+            );
+            prop_assert_eq!(config(&service_of(&servers, &services)), config(&plain));
+        }
+
+        #[test]
         fn arbitrary_text_never_panics(text in any::<String>(), more in "(?s).{0,200}") {
             let _ = parse(&sources(&[&text, &more])).map_err(|faults| assert!(faults.iter().count() > 0));
         }
@@ -203,6 +315,9 @@ addresses = [\"192.168.4.82/24\"]
                     "[vrrp.web]\n", "[vrrp.web.garp]\n", "[[vrrp]]\n", "[node]\n", "vrrp", "name = ", "\"eth0\"",
                     "interface = ", "virtual_router_id = ", "priority = ", "addresses = ", "version = ",
                     "advertisement_interval = ", "authentication = ", "key_file = ", "type = ", "garp = ",
+                    "[check.up]\n", "[[service]]\n", "[[service.server]]\n", "[ipvs]\n", "address = ", "forward = ",
+                    "check = ", "server = ", "target = ", "interval = ", "persistence = ", "scheduler = ",
+                    "\"192.0.2.80:80\"", "\"dr\"", "\"tcp\"", "\"up\"", "{type=\"tcp\"}", "{address=\"192.0.2.81:80\"}",
                     "\"192.0.2.80/24\"", "\"/\"", "\"1s\"", "51", "-1", "0", "1979-05-27", "1e9", "true",
                 ]).prop_map(str::to_owned),
                 "[0-9.:/a-z\"-]{0,24}",
@@ -219,6 +334,27 @@ addresses = [\"192.168.4.82/24\"]
             value in prop_oneof!["\"[0-9a-z./: ]{0,30}\"", "-?[0-9]{1,25}", "\\[\"[0-9./:]{0,20}\"\\]", "\\{[a-z_]{0,9}=.\\}"],
         ) {
             let text = web(&format!("{key} = {value}"));
+            let _ = parse(&sources(&[&text])).map_err(|faults| assert!(faults.iter().count() > 0));
+        }
+
+        /// And in a service, its check, its persistence and its server.
+        #[test]
+        fn arbitrary_values_of_services_never_panic(
+            (table, key) in proptest::sample::select(
+                [("", service::KEYS), ("check.", check::KEYS), ("persistence.", crate::persistence::KEYS), ("server", server::KEYS)]
+                    .into_iter()
+                    .flat_map(|(table, keys)| keys.iter().map(move |about| (table, about.name)))
+                    .collect::<Vec<_>>(),
+            ),
+            value in prop_oneof![
+                "\"[0-9a-z.:/ ]{0,30}\"", "\"[0-9]{1,4}(ms|s|d|y)\"", "\"[0-9]{1,3}(\\.[0-9]{1,3}){3}(:[0-9]{1,6})?\"",
+                "-?[0-9]{1,25}", "\\[[0-9\"{}]{0,9}\\]", "\\{[a-z_]{0,9}=.\\}",
+            ],
+        ) {
+            let text = match table {
+                "server" => service_line(&format!("server = [{{ address = \"192.0.2.81:80\", {key} = {value} }}]")),
+                table => service_line(&format!("{table}{key} = {value}")),
+            };
             let _ = parse(&sources(&[&text])).map_err(|faults| assert!(faults.iter().count() > 0));
         }
     }

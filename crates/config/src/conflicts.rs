@@ -1,5 +1,5 @@
-//! What two instances on one interface cannot share: a VRID, an address. Looks at what each claims, even
-//! if the rest of it is wrong, so that all is reported at once.
+//! What can be had only once; and what two instances on one interface cannot share: a VRID, an address. Looks at
+//! what each claims, even if the rest of it is wrong, so that all is reported at once.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -37,7 +37,8 @@ pub(crate) fn check(claims: Vec<Claim>, cx: &mut Context<'_>) {
     );
 }
 
-fn once<T: Eq + Hash + Copy>(
+/// Each of `claims` that an earlier one has claimed is a fault.
+pub(crate) fn once<T: Eq + Hash + Copy>(
     claims: impl Iterator<Item = (T, At)>,
     what: impl Fn(T) -> String,
     hint: &str,

@@ -50,6 +50,12 @@ fn add(hash: &mut Sha256, datum: &Datum) {
             hash.update(number.to_be_bytes());
         }
         Datum::Boolean(truth) => hash.update(if *truth { b"t" } else { b"f" }),
+        Datum::List(values) if datum.is_set() => {
+            let mut digests: Vec<_> = values.iter().map(|value| alone(&value.datum)).collect();
+            digests.sort_unstable();
+            add_head(hash, b"u", digests.len());
+            digests.iter().for_each(|digest| hash.update(digest));
+        }
         Datum::List(values) => {
             add_head(hash, b"l", values.len());
             values.iter().for_each(|value| add(hash, &value.datum));
@@ -57,6 +63,12 @@ fn add(hash: &mut Sha256, datum: &Datum) {
         Datum::Table(table) => add_table(hash, table),
         Datum::Float | Datum::Date => hash.update(b"o"),
     }
+}
+
+fn alone(datum: &Datum) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    add(&mut hash, datum);
+    hash.finalize().into()
 }
 
 fn add_table(hash: &mut Sha256, table: &Table) {

@@ -1,7 +1,7 @@
 //! The manual against the keys: each is described, and nothing else is.
 
 use crate::section::{About, Absent};
-use crate::{authentication, config, garp, node, vrrp};
+use crate::{authentication, check, config, garp, ipvs, node, persistence, server, service, vrrp};
 
 const MANUAL: &str = include_str!("../../../docs/configuration.md");
 const MAN_PAGE: &str = include_str!("../../../docs/man/vipkit.toml.5");
@@ -12,6 +12,12 @@ const TABLES: &[(&str, &[About])] = &[
     ("[vrrp.NAME]", vrrp::KEYS),
     ("[vrrp.NAME.authentication]", authentication::KEYS),
     ("[vrrp.NAME.garp]", garp::KEYS),
+    ("[check.NAME]", check::KEYS),
+    ("[check.NAME] of type tcp", check::tcp::KEYS),
+    ("[[service]]", service::KEYS),
+    ("[service.persistence]", persistence::KEYS),
+    ("[[service.server]]", server::KEYS),
+    ("[ipvs]", ipvs::KEYS),
 ];
 
 /// One row of a table of the manual.
@@ -24,6 +30,14 @@ fn row(about: &About) -> String {
     format!("| `{}` | {} | {absent} | {} |", about.name, about.kind, about.doc)
 }
 
+/// The heading of a table in the manual; a kind of check is one of its own.
+fn heading(table: &str) -> String {
+    match table.split_once(" of type ") {
+        Some((table, kind)) => format!("## `{table}` of type `{kind}`"),
+        None => format!("## `{table}`"),
+    }
+}
+
 /// What follows a heading, up to the next.
 fn under<'t>(text: &'t str, heading: &str, mark: &str) -> &'t str {
     let (_, after) = text.split_once(&format!("{heading}\n")).unwrap_or_else(|| panic!("no {heading}"));
@@ -33,7 +47,7 @@ fn under<'t>(text: &'t str, heading: &str, mark: &str) -> &'t str {
 #[test]
 fn the_manual_has_a_row_for_each_key_and_no_other() {
     for (table, keys) in TABLES {
-        let section = under(MANUAL, &format!("## `{table}`"), "## ");
+        let section = under(MANUAL, &heading(table), "## ");
         let rows: Vec<_> = section.lines().filter(|line| line.starts_with("| `")).collect();
         let expected: Vec<_> = keys.iter().map(row).collect();
         assert_eq!(rows, expected, "{table}; the rows should be\n{}", expected.join("\n"));
@@ -67,7 +81,7 @@ fn no_other_table_is_documented() {
     assert_eq!(of_manual, tables);
     assert_eq!(documented(MAN_PAGE, ".SS "), tables);
     let top: Vec<_> = config::KEYS.iter().map(|about| about.name).collect();
-    assert_eq!(top, ["node", "vrrp"], "a new table belongs into TABLES");
+    assert_eq!(top, ["node", "vrrp", "check", "service", "ipvs"], "a new table belongs into TABLES");
 }
 
 #[test]
@@ -89,5 +103,5 @@ fn the_examples_are_configurations_without_warnings() {
         assert_eq!(config.warnings, [], "{}", path.display());
         examples += 1;
     }
-    assert!(examples >= 2);
+    assert!(examples >= 4);
 }

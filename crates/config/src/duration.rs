@@ -1,6 +1,7 @@
 //! Durations as strings with units, "1s" or "1m 30s", by the `humantime` crate; and the durations that
 //! an advert of each version can carry.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use vipkit_core::units::{Centis, Interval, Version};
@@ -12,6 +13,10 @@ use crate::tree::Datum;
 /// Longest text of a duration. Short enough that no sum can reach the end of `Duration`, where humantime
 /// 2.4 panics.
 const TEXT_MAX: usize = 20;
+
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A duration; a number without a unit is a fault.
 pub(crate) fn duration(field: &mut Field<'_, '_>) -> Option<Duration> {
@@ -30,6 +35,17 @@ pub(crate) fn duration(field: &mut Field<'_, '_>) -> Option<Duration> {
         return None;
     };
     Some(length)
+}
+
+/// A duration of a range.
+pub(crate) fn between(field: &mut Field<'_, '_>, range: RangeInclusive<Duration>) -> Option<Duration> {
+    let length = duration(field)?;
+    if range.contains(&length) {
+        return Some(length);
+    }
+    let nearest = length.clamp(*range.start(), *range.end());
+    field.wrong(&show(length), format!("the nearest is {}", show(nearest)));
+    None
 }
 
 /// A duration as the configuration would write it.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::duration::{duration, show};
+use crate::duration::{DAY, SECOND, between, duration};
 use crate::section::{About, Absent, Field, Key};
 
 /// When and how often the addresses of an Active router are announced by gratuitous ARP.
@@ -111,22 +111,11 @@ pub(crate) fn read(field: &mut Field<'_, '_>) -> Option<Garp> {
 }
 
 fn delay(field: &mut Field<'_, '_>) -> Option<Duration> {
-    bounded(field, Duration::ZERO)
+    between(field, Duration::ZERO..=DAY)
 }
 
 fn refresh(field: &mut Field<'_, '_>) -> Option<Duration> {
-    bounded(field, Duration::from_secs(1))
-}
-
-/// Zero, or from `least` to a day.
-fn bounded(field: &mut Field<'_, '_>, least: Duration) -> Option<Duration> {
-    const MOST: Duration = Duration::from_secs(24 * 60 * 60);
-    let length = duration(field)?;
-    if length.is_zero() || (least..=MOST).contains(&length) {
-        return Some(length);
-    }
-    field.wrong(&show(length), format!("the nearest is {}", show(length.clamp(least, MOST))));
-    None
+    if duration(field)?.is_zero() { Some(Duration::ZERO) } else { between(field, SECOND..=DAY) }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::source::{At, Source, Sources};
 /// Where the daemons look for the configuration.
 pub const DEFAULT_PATH: &str = "/etc/vipkit/vipkit.toml";
 /// Most bytes of one file.
-pub const FILE_BYTES_MAX: usize = 1 << 20;
+pub const FILE_BYTES_MAX: usize = 8 << 20;
 /// Most files in conf.d.
 pub const CONF_D_FILES_MAX: usize = 1024;
 
@@ -196,7 +196,7 @@ mod tests {
         let over = full + "#";
         assert_eq!(
             faults(&folder(&[("vipkit.toml", over.as_bytes())])),
-            "vipkit.toml: more than 1048576 bytes; make it smaller"
+            "vipkit.toml: more than 8388608 bytes; make it smaller"
         );
         let names: Vec<_> = (0..=CONF_D_FILES_MAX).map(|n| format!("conf.d/{n}.toml")).collect();
         let mut files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b""[..])).collect();

@@ -2,9 +2,11 @@
 //! it is when left out, what it means and how it is read. A [`Section`] hands out the values, writes down
 //! what is wrong instead of stopping, and at the end names the keys nobody knows. Knows no rule of VRRP.
 
+use std::fmt;
 use std::ops::RangeInclusive;
 
 use crate::context::{Context, quote};
+use crate::fault::FAULTS_MAX;
 use crate::source::At;
 use crate::syntax;
 use crate::tree::{Datum, Entry, Table, Value};
@@ -44,16 +46,37 @@ pub(crate) struct Key<T> {
 pub(crate) struct Section<'f, 's> {
     cx: &'f mut Context<'s>,
     table: &'f Table,
-    /// Its keys joined with dots; empty at the top level.
-    path: String,
+    path: Path,
     at: At,
-    known: &'static [About],
+    known: Vec<&'static [About]>,
+}
+
+/// Which table: its keys joined with dots, empty at the top level.
+struct Path {
+    keys: String,
+    /// One of a list of tables.
+    listed: bool,
 }
 
 impl<'f, 's> Section<'f, 's> {
     /// The top level of the configuration.
     pub fn top(cx: &'f mut Context<'s>, table: &'f Table, known: &'static [About]) -> Self {
-        Self { cx, table, path: String::new(), at: At { source: 0, offset: 0 }, known }
+        Self {
+            cx,
+            table,
+            path: Path::table(String::new()),
+            at: At { source: 0, offset: 0 },
+            known: vec![known],
+        }
+    }
+
+    pub const fn cx(&mut self) -> &mut Context<'s> {
+        self.cx
+    }
+
+    /// Makes more keys known.
+    pub fn know(&mut self, keys: &'static [About]) {
+        self.known.push(keys);
     }
 
     /// The key's value, or its default; none if it has none or a fault.
@@ -67,7 +90,7 @@ impl<'f, 's> Section<'f, 's> {
                 (self.at, &default)
             }
             (None, Absent::Required) => {
-                let what = format!("[{}] has no {:?}", self.path, about.name);
+                let what = format!("{} has no {:?}", self.path, about.name);
                 self.cx.missing(self.at, what, format!("it is required, and must be {}", about.kind));
                 return None;
             }
@@ -81,18 +104,23 @@ impl<'f, 's> Section<'f, 's> {
         self.table.get(key.about.name).map_or(self.at, |entry| entry.value.at)
     }
 
+    /// Where the table stands.
+    pub const fn place(&self) -> At {
+        self.at
+    }
+
     pub fn has<T>(&self, key: &Key<T>) -> bool {
         self.table.contains_key(key.about.name)
     }
 
     /// A fault of this table as a whole or between its keys.
     pub fn fault(&mut self, at: At, what: &str, hint: impl Into<String>) {
-        self.cx.fault(at, format!("{what} {}", within(&self.path)), hint);
+        self.cx.fault(at, format!("{what} {}", self.path.within()), hint);
     }
 
     /// One of several keys must be there and none is.
     pub fn lacks(&mut self, keys: &str, hint: &str) {
-        self.cx.missing(self.at, format!("[{}] has {keys}", self.path), hint);
+        self.cx.missing(self.at, format!("{} has {keys}", self.path), hint);
     }
 
     /// Ends the reading: keys that are not known are faults.
@@ -106,30 +134,35 @@ impl<'f, 's> Section<'f, 's> {
     }
 
     fn refuse_unknown(self, what: impl Fn(&str) -> String) {
-        for (name, entry) in self.table {
-            if !self.known.iter().any(|about| about.name == name) {
-                let what = format!("{} {}", what(name), within(&self.path));
-                self.cx.unknown(entry.at, self.path.is_empty(), what, self.instead_of(name));
-            }
+        let known = |name: &str| self.known.iter().copied().flatten().any(|about| about.name == name);
+        for (name, entry) in self.table.iter().filter(|(name, _)| !known(name)).take(FAULTS_MAX) {
+            let what = format!("{} {}", what(name), self.path.within());
+            self.cx.unknown(entry.at, self.path.keys.is_empty(), what, self.instead_of(name));
         }
     }
 
     fn instead_of(&self, name: &str) -> String {
-        let names = self.known.iter().map(|about| about.name);
-        match closest(name, names.clone()) {
-            Some(close) => format!("did you mean {close:?}?"),
-            None => format!("known here: {}", names.collect::<Vec<_>>().join(", ")),
-        }
+        instead_of(name, self.known.iter().copied().flatten().map(|about| about.name))
     }
 }
 
-/// The known name that `name` is probably a slip of.
-fn closest(name: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
-    // Longer than any key, and the distance takes memory in proportion.
-    const NAME_MAX: usize = 64;
-    let tolerated = (name.len() / 3).max(1);
-    (name.len() <= NAME_MAX)
-        .then(|| known.map(|known| (strsim::damerau_levenshtein(name, known), known)).min())?
+/// What to write in the place of a word that is not known.
+fn instead_of<'k>(word: &str, known: impl Iterator<Item = &'k str> + Clone) -> String {
+    match closest(word, known.clone()) {
+        Some(close) => format!("did you mean {close:?}?"),
+        None => format!("known here: {}", known.collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// The known word that `word` is probably a slip of; capital letters are one.
+pub(crate) fn closest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    // Longer than any key and name, and the distance takes memory in proportion.
+    const WORD_MAX: usize = 64;
+    let tolerated = (word.len() / 3).max(1);
+    let word = Some(word).filter(|word| word.len() <= WORD_MAX)?.to_ascii_lowercase();
+    known
+        .map(|known| (strsim::damerau_levenshtein(&word, &known.to_ascii_lowercase()), known))
+        .min()
         .filter(|&(distance, _)| distance <= tolerated)
         .map(|(_, known)| known)
 }
@@ -139,7 +172,7 @@ pub(crate) struct Field<'f, 's> {
     pub cx: &'f mut Context<'s>,
     about: &'f About,
     /// Of the table it is in.
-    path: &'f str,
+    path: &'f Path,
     /// Its key's place.
     at: At,
     pub value: &'f Value,
@@ -154,7 +187,7 @@ impl<'f, 's> Field<'f, 's> {
     /// A fault of this value: `predicate` follows the key's name. It must not hold a secret.
     pub fn fault(&mut self, predicate: &str, hint: impl Into<String>) {
         let Self { about, path, value, .. } = self;
-        self.cx.fault(value.at, format!("{:?} {} {predicate}", about.name, within(path)), hint);
+        self.cx.fault(value.at, format!("{:?} {} {predicate}", about.name, path.within()), hint);
     }
 
     /// The value has another type than the key takes. The value itself is not shown.
@@ -190,13 +223,23 @@ impl<'f, 's> Field<'f, 's> {
     }
 
     /// An integer of a range.
-    pub fn count(&mut self, range: RangeInclusive<u8>, hint: &str) -> Option<u8> {
+    pub fn count<T: TryFrom<i64> + PartialOrd>(&mut self, range: RangeInclusive<T>, hint: &str) -> Option<T> {
         let number = self.integer()?;
-        let count = u8::try_from(number).ok().filter(|count| range.contains(count));
+        let count = T::try_from(number).ok().filter(|count| range.contains(count));
         if count.is_none() {
             self.wrong(&number.to_string(), hint);
         }
         count
+    }
+
+    /// One of several words, each of which stands for something.
+    pub fn word<'w, T>(&mut self, words: impl Iterator<Item = (&'w str, T)> + Clone) -> Option<T> {
+        let text = self.text()?;
+        let found = words.clone().find(|(word, _)| *word == text);
+        if found.is_none() {
+            self.wrong(&quote(text), instead_of(text, words.map(|(word, _)| word)));
+        }
+        found.map(|(_, value)| value)
     }
 
     pub fn list(&mut self) -> Option<&'f [Value]> {
@@ -219,16 +262,39 @@ impl<'f, 's> Field<'f, 's> {
     pub fn table(&mut self) -> Option<&'f Table> {
         match &self.value.datum {
             Datum::Table(table) => return Some(table),
-            _ => self.mistyped(format!("write it in braces, or under [{}]", self.path_of(self.about.name))),
+            _ => self.mistyped(format!("write it in braces, or under {}", self.path())),
         }
         None
+    }
+
+    /// A list of at most `most` tables; each may still be something else.
+    pub fn tables(&mut self, most: usize) -> Option<&'f [Value]> {
+        let Datum::List(list) = &self.value.datum else {
+            self.mistyped(format!("write each under {}", self.listed_path()));
+            return None;
+        };
+        if list.len() > most {
+            self.fault(&format!("has {} tables", list.len()), format!("{most} are the most"));
+        }
+        (list.len() <= most).then_some(list)
     }
 
     /// The table that this value is, to be read with its own keys.
     pub fn section(&mut self, known: &'static [About]) -> Option<Section<'_, 's>> {
         let table = self.table()?;
-        let path = self.path_of(self.about.name);
-        Some(Section { cx: self.cx, table, path, at: self.at, known })
+        let path = self.path();
+        Some(Section { cx: self.cx, table, path, at: self.at, known: vec![known] })
+    }
+
+    /// One table of the list that this value is, to be read with its own keys.
+    pub fn listed<'n>(&'n mut self, value: &'n Value, known: &'static [About]) -> Option<Section<'n, 's>> {
+        let path = self.listed_path();
+        let Datum::Table(table) = &value.datum else {
+            let hint = format!("write each under {path}");
+            self.element(value).fault(&format!("has {}, where a table is due", value.datum.kind()), hint);
+            return None;
+        };
+        Some(Section { cx: self.cx, table, path, at: value.at, known: vec![known] })
     }
 
     /// A table under a name of its own in the table that this value is.
@@ -239,15 +305,42 @@ impl<'f, 's> Field<'f, 's> {
         table: &'n Table,
         known: &'static [About],
     ) -> Section<'n, 's> {
-        let path = format!("{}.{name}", self.path_of(self.about.name));
-        Section { cx: self.cx, table, path, at, known }
+        let path = Path::table(format!("{}.{name}", self.path().keys));
+        Section { cx: self.cx, table, path, at, known: vec![known] }
     }
 
-    fn path_of(&self, name: &str) -> String {
-        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    /// The header of the table that this value is.
+    pub fn header(&self) -> String {
+        self.path().to_string()
+    }
+
+    /// The table that this value is.
+    fn path(&self) -> Path {
+        Path::table(match self.path.keys.as_str() {
+            "" => self.about.name.to_owned(),
+            keys => format!("{keys}.{}", self.about.name),
+        })
+    }
+
+    /// Each table of the list that this value is.
+    fn listed_path(&self) -> Path {
+        Path { listed: true, ..self.path() }
     }
 }
 
-fn within(path: &str) -> String {
-    if path.is_empty() { "at the top level".to_owned() } else { format!("in [{path}]") }
+impl Path {
+    const fn table(keys: String) -> Self {
+        Self { keys, listed: false }
+    }
+
+    fn within(&self) -> String {
+        if self.keys.is_empty() { "at the top level".to_owned() } else { format!("in {self}") }
+    }
+}
+
+/// As the table's header has it.
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.listed { write!(f, "[[{}]]", self.keys) } else { write!(f, "[{}]", self.keys) }
+    }
 }

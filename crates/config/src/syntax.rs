@@ -1,6 +1,8 @@
 //! TOML text to a tree, by the `toml` crate, which recovers from syntax errors: they are reported
 //! together with what can still be read. Knows no key and no rule.
 
+use std::collections::BTreeSet;
+
 use toml::Spanned;
 use toml::de::{DeArray, DeInteger, DeTable, DeValue, Error};
 
@@ -13,18 +15,25 @@ use crate::tree::{Datum, Entry, Table, Value};
 pub(crate) fn read(source: usize, text: &str, cx: &mut Context<'_>) -> Table {
     let (document, errors) = DeTable::parse_recoverable(text);
     let table = table(source, document.into_inner());
+    let mut places = Places::new();
+    if !errors.is_empty() {
+        add_places_in(&table, &mut places);
+    }
     for error in errors.iter().take(FAULTS_MAX) {
-        report(source, text, &table, error, cx);
+        report(source, text, &places, error, cx);
     }
     table
 }
 
-fn report(source: usize, text: &str, table: &Table, error: &Error, cx: &mut Context<'_>) {
+/// The places of all keys, by name.
+type Places<'t> = BTreeSet<(&'t str, At)>;
+
+fn report(source: usize, text: &str, places: &Places<'_>, error: &Error, cx: &mut Context<'_>) {
     let span = error.span().unwrap_or_default();
     let at = At { source, offset: span.start };
     if error.message() == "duplicate key" {
         let name = text.get(span).unwrap_or_default().trim_matches(['"', '\'']);
-        return cx.given_twice(at, name, latest_before(table, name, at));
+        return cx.given_twice(at, name, latest_before(places, name, at));
     }
     match error.message().split_once(", expected ") {
         Some((what, expected)) => cx.syntax(at, what, Some(format!("expected {expected}"))),
@@ -33,13 +42,24 @@ fn report(source: usize, text: &str, table: &Table, error: &Error, cx: &mut Cont
 }
 
 /// The nearest key of that name before a place: where a key that is given twice stands first.
-fn latest_before(table: &Table, name: &str, at: At) -> Option<At> {
-    let here = table.get(name).map(|entry| entry.at).filter(|first| *first < at);
-    let within = table.values().filter_map(|entry| match &entry.value.datum {
-        Datum::Table(table) => latest_before(table, name, at),
-        _ => None,
-    });
-    within.chain(here).max()
+fn latest_before(places: &Places<'_>, name: &str, at: At) -> Option<At> {
+    let start = At { source: at.source, offset: 0 };
+    places.range((name, start)..(name, at)).next_back().map(|&(_, first)| first)
+}
+
+fn add_places<'t>(datum: &'t Datum, places: &mut Places<'t>) {
+    match datum {
+        Datum::List(list) => list.iter().for_each(|value| add_places(&value.datum, places)),
+        Datum::Table(table) => add_places_in(table, places),
+        _ => {}
+    }
+}
+
+fn add_places_in<'t>(table: &'t Table, places: &mut Places<'t>) {
+    for (name, entry) in table {
+        places.insert((name, entry.at));
+        add_places(&entry.value.datum, places);
+    }
 }
 
 fn table(source: usize, table: DeTable<'_>) -> Table {
@@ -82,7 +102,7 @@ pub(crate) fn constant(text: &str, at: At) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{faults, faults_of, web};
+    use crate::testing::{faults, faults_of, service, web};
 
     #[test]
     fn syntax_errors_are_reported_with_what_else_can_be_seen() {
@@ -116,6 +136,10 @@ mod tests {
         assert_eq!(
             faults(&web("[node]\n[vrrp.web]")),
             "vipkit.toml:6:7: \"web\" is given twice; a table may stand once in a file: join the two"
+        );
+        assert_eq!(
+            faults(&service("server = [{ address = \"192.0.2.81:80\", weight = 1, weight = 2 }]")),
+            "vipkit.toml:5:52: \"weight\" is given twice; the other is at vipkit.toml:5:40: keep one"
         );
     }
 }

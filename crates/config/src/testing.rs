@@ -1,6 +1,9 @@
-//! What the tests of this crate share: a valid instance to change one line of, and faults as text.
+//! What the tests of this crate share: a valid instance and a valid service to change one line of, and faults
+//! as text.
 
+use crate::check::Check;
 use crate::config::{Config, parse};
+use crate::service::Service;
 use crate::source::Source;
 use crate::vrrp::Instance;
 
@@ -8,6 +11,13 @@ const WEB: &str = "[vrrp.web]
 interface = \"eth0\"
 virtual_router_id = 51
 addresses = [\"192.0.2.80/24\"]
+";
+
+const SERVICE: &str = "[[service]]
+name = \"web\"
+address = \"192.0.2.80:80\"
+forward = \"dr\"
+server = [{ address = \"192.0.2.81:80\" }]
 ";
 
 pub fn sources(texts: &[&str]) -> Vec<Source> {
@@ -35,8 +45,34 @@ pub fn faults_of(texts: &[&str]) -> String {
 
 /// A valid instance, `[vrrp.web]`, with one of its lines changed, or one added as line 5 and following.
 pub fn web(line: &str) -> String {
+    with(WEB, line)
+}
+
+/// A valid service, `web`, with one of its lines changed, or one added as line 6 and following.
+pub fn service(line: &str) -> String {
+    with(SERVICE, line)
+}
+
+/// The service of a file that names one, `web`.
+pub fn the_service(text: &str) -> Service {
+    config(text).services.remove("web").expect("a service web")
+}
+
+/// The check of this name.
+pub fn check(text: &str, name: &str) -> Check {
+    config(text).checks.remove(name).expect("a check")
+}
+
+/// Each of `(line, faults)`, the line in a valid service.
+pub fn assert_service_refused(rows: &[(&str, &str)]) {
+    for (line, expected) in rows {
+        assert_eq!(faults(&service(line)), *expected, "for {line}");
+    }
+}
+
+fn with(text: &str, line: &str) -> String {
     let key = |line: &str| line.split('=').next().map(|key| key.trim().to_owned());
-    let mut lines: Vec<_> = WEB.lines().collect();
+    let mut lines: Vec<_> = text.lines().collect();
     match lines.iter_mut().find(|other| key(other) == key(line)) {
         Some(other) => *other = line,
         None => lines.push(line),

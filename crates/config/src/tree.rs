@@ -35,6 +35,12 @@ pub(crate) enum Datum {
 }
 
 impl Datum {
+    /// A list of tables, as `[[service]]` makes it: a set, whose order means nothing.
+    pub fn is_set(&self) -> bool {
+        matches!(self, Self::List(list)
+            if !list.is_empty() && list.iter().all(|value| matches!(value.datum, Self::Table(_))))
+    }
+
     /// Its type with an article, for "not a string".
     pub fn kind(&self) -> &'static str {
         match self {
@@ -49,7 +55,8 @@ impl Datum {
     }
 }
 
-/// Adds a file's table to what earlier files gave. Tables merge; a key that is there already is a fault.
+/// Adds a file's table to what earlier files gave. Tables merge, lists of tables join; any other key that is
+/// there already is a fault.
 pub(crate) fn merge(into: &mut Table, from: Table, cx: &mut Context<'_>) {
     for (name, entry) in from {
         match into.entry(name) {
@@ -59,8 +66,10 @@ pub(crate) fn merge(into: &mut Table, from: Table, cx: &mut Context<'_>) {
             Slot::Occupied(mut slot) => {
                 let name = slot.key().clone();
                 let first = slot.get_mut();
+                let sets = first.value.datum.is_set() && entry.value.datum.is_set();
                 match (&mut first.value.datum, entry.value.datum) {
                     (Datum::Table(into), Datum::Table(from)) => merge(into, from, cx),
+                    (Datum::List(into), Datum::List(from)) if sets => into.extend(from),
                     _ => cx.given_twice(entry.at, &name, Some(first.at)),
                 }
             }

@@ -11,15 +11,18 @@ use vipkit_core::vrrp::{Authentication, ChecksumForm, SimplePassword};
 use crate::address::addresses;
 use crate::authentication;
 use crate::conflicts::{self, Claim};
-use crate::context::{Context, quote};
+use crate::context::quote;
 use crate::duration::{duration, instead_of, show};
 use crate::garp::{self, Garp};
+use crate::named::{self, Noun};
 use crate::section::{About, Absent, Field, Key, Section};
 use crate::source::At;
-use crate::tree::{Datum, Entry};
+use crate::tree::Datum;
 
 /// Most instances of one configuration.
 pub const INSTANCES_MAX: usize = 4096;
+
+const INSTANCES: Noun = Noun { article: "an", noun: "instance", most: INSTANCES_MAX, example: "[vrrp.web]" };
 
 /// One virtual router as this machine takes part in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,29 +162,14 @@ const GARP: Key<Garp> = Key {
 
 /// All instances by name.
 pub(crate) fn read(field: &mut Field<'_, '_>) -> Option<BTreeMap<String, Instance>> {
-    let table = field.table()?;
-    if table.len() > INSTANCES_MAX {
-        field.fault(&format!("has {} instances", table.len()), format!("{INSTANCES_MAX} are the most"));
-        return None;
-    }
-    let mut instances = BTreeMap::new();
-    let mut complete = true;
     let mut claims = Vec::new();
-    for (name, Entry { at, value }) in table {
-        let shown = shown_name(name, *at, field.cx);
-        let Datum::Table(table) = &value.datum else {
-            let hint = "an instance is a table with a name, such as [vrrp.web]";
-            field.cx.fault(*at, format!("{} in [vrrp] is no instance", quote(name)), hint);
-            complete = false;
-            continue;
-        };
-        let (read, claim) = instance(field.named(&shown, *at, table, KEYS));
-        complete &= read.is_some();
+    let instances = named::tables(field, &INSTANCES, KEYS, |section| {
+        let (read, claim) = instance(section);
         claims.extend(claim);
-        instances.extend(read.map(|instance| (name.clone(), instance)));
-    }
+        read
+    });
     conflicts::check(claims, field.cx);
-    complete.then_some(instances)
+    instances
 }
 
 fn instance(mut section: Section<'_, '_>) -> (Option<Instance>, Option<Claim>) {
@@ -222,18 +210,6 @@ fn instance(mut section: Section<'_, '_>) -> (Option<Instance>, Option<Claim>) {
         })
     };
     (whole(), claim)
-}
-
-/// An instance's name as messages show it; one that it cannot have is a fault.
-fn shown_name(name: &str, at: At, cx: &mut Context<'_>) -> String {
-    let valid = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-    if (1..=64).contains(&name.len()) && name.chars().all(valid) {
-        return name.to_owned();
-    }
-    let shown = quote(name);
-    let hint = "1 to 64 letters, digits, \"_\", \".\" and \"-\"";
-    cx.fault(at, format!("{shown} cannot be the name of an instance"), hint);
-    shown
 }
 
 /// The name of an interface as the kernel allows it (`dev_valid_name` of net/core/dev.c).
