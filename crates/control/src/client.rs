@@ -223,9 +223,9 @@ impl<T: DeserializeOwned> Iterator for Replies<T> {
 }
 
 /// A reply: its parameters and whether more replies follow, or an error.
-type Answer = Result<(Map<String, Value>, bool), Error>;
+pub(crate) type Answer = Result<(Map<String, Value>, bool), Error>;
 
-fn parse(message: &[u8]) -> Result<Answer, MessageError> {
+pub(crate) fn parse(message: &[u8]) -> Result<Answer, MessageError> {
     #[derive(Deserialize)]
     struct Reply {
         #[serde(default)]
@@ -242,7 +242,7 @@ fn parse(message: &[u8]) -> Result<Answer, MessageError> {
     })
 }
 
-fn decode<T: DeserializeOwned>(parameters: Map<String, Value>) -> Result<T, ClientError> {
+pub(crate) fn decode<T: DeserializeOwned>(parameters: Map<String, Value>) -> Result<T, ClientError> {
     serde_json::from_value(Value::Object(parameters)).map_err(ClientError::Parameters)
 }
 

@@ -1,6 +1,9 @@
 //! Holds the interface files against the Rust types: every field, method and error, both ways.
 //! Tests only. The files are read by a parser that is not ours.
 
+mod health;
+mod ipvs;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -11,6 +14,7 @@ use serde_json::{Map, Value, json};
 use varlink_parser::{IDL, VStruct, VStructOrEnum, VType, VTypeExt};
 
 use crate::call::NoParameters;
+use crate::common;
 use crate::error::Error;
 use crate::rights::NEEDED;
 use crate::service::{self, Description, Info, Interface, Wanted};
@@ -118,22 +122,61 @@ fn round_trip<T: Serialize + DeserializeOwned + Debug + PartialEq>(value: T) -> 
     json
 }
 
-fn daemon() -> vrrp::Daemon {
-    vrrp::Daemon {
+fn running() -> common::Running {
+    common::Running {
         node: "lvs1".to_owned(),
         version: "0.1.0".to_owned(),
         pid: 4242,
         started: "2026-11-24T06:00:00Z".to_owned(),
         config: "/etc/vipkit/vipkit.toml".to_owned(),
         digest: "sha256:0123".to_owned(),
-        lateness: 0.0001,
-        lateness_max: 0.002,
         log_records_dropped: 0,
     }
 }
 
-fn notice() -> vrrp::Notice {
-    vrrp::Notice { what: "no carrier".to_owned(), remedy: "plug it in".to_owned() }
+fn daemon() -> vrrp::Daemon {
+    vrrp::Daemon { running: running(), lateness: 0.0001, lateness_max: 0.002 }
+}
+
+fn notice() -> common::Notice {
+    common::Notice { what: "no carrier".to_owned(), remedy: "plug it in".to_owned() }
+}
+
+fn names(name: &str) -> Vec<String> {
+    vec![name.to_owned()]
+}
+
+fn reloaded() -> vrrp::Reloaded {
+    vrrp::Reloaded { added: names("a"), changed: names("b"), removed: names("c"), unchanged: names("d") }
+}
+
+fn changes() -> common::Changes {
+    common::Changes { added: 1, changed: 2, removed: 3, unchanged: 4 }
+}
+
+fn listed() -> common::ListParameters {
+    common::ListParameters { cursor: Some("db".to_owned()), limit: Some(10) }
+}
+
+fn named() -> common::GetParameters {
+    common::GetParameters { name: "web".to_owned() }
+}
+
+/// A name that there is not, and those that there are.
+fn missing() -> (String, Vec<String>) {
+    ("wbe".to_owned(), names("web"))
+}
+
+fn refused() -> common::ConfigRefused {
+    common::ConfigRefused {
+        faults: vec![common::Fault {
+            file: "vipkit.toml".to_owned(),
+            line: 3,
+            column: 1,
+            what: "unknown key `prioritty`".to_owned(),
+            hint: "did you mean `priority`?".to_owned(),
+        }],
+    }
 }
 
 fn instance() -> vrrp::Instance {
@@ -207,14 +250,10 @@ fn the_vrrp_interface_is_what_its_file_says() {
     contract.method(vrrp::GET_DAEMON, NoParameters {}, vrrp::GetDaemonReply { daemon: daemon() });
     contract.method(
         vrrp::LIST,
-        vrrp::ListParameters { cursor: Some("db".to_owned()), limit: Some(10) },
+        listed(),
         vrrp::ListReply { instances: vec![instance()], cursor: Some("web".to_owned()) },
     );
-    contract.method(
-        vrrp::GET,
-        vrrp::GetParameters { name: "web".to_owned() },
-        vrrp::GetReply { instance: instance() },
-    );
+    contract.method(vrrp::GET, named(), vrrp::GetReply { instance: instance() });
     contract.method(
         vrrp::MONITOR,
         NoParameters {},
@@ -226,30 +265,14 @@ fn the_vrrp_interface_is_what_its_file_says() {
             removed: vec!["db".to_owned()],
         },
     );
-    let names = |name: &str| vec![name.to_owned()];
     contract.method(
         vrrp::RELOAD,
         NoParameters {},
-        vrrp::ReloadReply {
-            digest: "sha256:0123".to_owned(),
-            instances: vrrp::Reloaded {
-                added: names("a"),
-                changed: names("b"),
-                removed: names("c"),
-                unchanged: names("d"),
-            },
-        },
+        vrrp::ReloadReply { digest: "sha256:0123".to_owned(), instances: reloaded() },
     );
-    let missing = vrrp::NoSuchInstance { name: "wbe".to_owned(), known: names("web") };
-    contract.error(&Error::new(vrrp::NO_SUCH_INSTANCE, &missing));
-    let fault = vrrp::Fault {
-        file: "vipkit.toml".to_owned(),
-        line: 3,
-        column: 1,
-        what: "unknown key `prioritty`".to_owned(),
-        hint: "did you mean `priority`?".to_owned(),
-    };
-    contract.error(&Error::new(vrrp::CONFIG_REFUSED, &vrrp::ConfigRefused { faults: vec![fault] }));
+    let (name, known) = missing();
+    contract.error(&Error::new(vrrp::NO_SUCH_INSTANCE, &vrrp::NoSuchInstance { name, known }));
+    contract.error(&Error::new(vrrp::CONFIG_REFUSED, &refused()));
     contract.complete();
 }
 
@@ -260,8 +283,8 @@ fn what_may_be_missing_may_be_missing() {
     fields.retain(|name, _| name != "checksum" && name != "source");
     let instance: vrrp::Instance = serde_json::from_value(json).unwrap();
     assert_eq!((instance.checksum, instance.source), (None, None));
-    let parameters: vrrp::ListParameters = serde_json::from_value(json!({})).unwrap();
-    assert_eq!(parameters, vrrp::ListParameters::default());
+    let parameters: common::ListParameters = serde_json::from_value(json!({})).unwrap();
+    assert_eq!(parameters, common::ListParameters::default());
     let end: vrrp::ListReply = serde_json::from_value(json!({"instances": []})).unwrap();
     assert_eq!(end.cursor, None);
 }

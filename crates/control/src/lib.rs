@@ -7,8 +7,12 @@
 pub mod call;
 pub mod client;
 pub mod codec;
+pub mod common;
 pub mod error;
+pub mod follow;
 pub mod handler;
+pub mod health;
+pub mod ipvs;
 pub mod monitor;
 pub mod page;
 pub mod place;

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::common::{Changes, Notice, Running};
 use crate::monitor::Update;
 use crate::service::{Interface, Method};
 
+pub use crate::common::{GetParameters, ListParameters};
 pub use crate::monitor::Step;
 
 /// The daemon and the configuration it runs on.
@@ -23,7 +25,7 @@ pub const RELOAD: &str = "io.vipkit.Vrrp.Reload";
 
 /// Carries [`NoSuchInstance`].
 pub const NO_SUCH_INSTANCE: &str = "io.vipkit.Vrrp.NoSuchInstance";
-/// Carries [`ConfigRefused`].
+/// Carries [`ConfigRefused`](crate::common::ConfigRefused).
 pub const CONFIG_REFUSED: &str = "io.vipkit.Vrrp.ConfigRefused";
 
 /// The interface as the server needs it.
@@ -42,24 +44,13 @@ pub static INTERFACE: Interface = Interface {
 /// The running daemon and the configuration it runs on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Daemon {
-    /// `[node] name`, or the host's name.
-    pub node: String,
-    /// The program's version.
-    pub version: String,
-    /// Process id.
-    pub pid: u32,
-    /// RFC 3339, UTC.
-    pub started: String,
-    /// The configuration's path.
-    pub config: String,
-    /// The configuration's digest.
-    pub digest: String,
+    /// What every daemon tells of itself.
+    #[serde(flatten)]
+    pub running: Running,
     /// Seconds.
     pub lateness: f64,
     /// Seconds.
     pub lateness_max: f64,
-    /// Log records thrown away because the log could not keep up.
-    pub log_records_dropped: u64,
 }
 
 /// State of an instance, RFC 9568 §6.4, and `Fault`: held out of the election by something local.
@@ -104,15 +95,6 @@ pub struct Peer {
     pub last_heard: String,
     /// Adverts accepted from it.
     pub advertisements: u64,
-}
-
-/// Something wrong or suspicious, and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notice {
-    /// What was seen.
-    pub what: String,
-    /// What to do.
-    pub remedy: String,
 }
 
 /// A VRRP instance (virtual router).
@@ -197,19 +179,16 @@ pub struct Reloaded {
     pub unchanged: Vec<String>,
 }
 
-/// A fault in the configuration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fault {
-    /// File.
-    pub file: String,
-    /// From 1.
-    pub line: u32,
-    /// From 1.
-    pub column: u32,
-    /// What is wrong.
-    pub what: String,
-    /// What to do.
-    pub hint: String,
+impl From<&Reloaded> for Changes {
+    fn from(names: &Reloaded) -> Self {
+        let count = |names: &Vec<String>| u64::try_from(names.len()).unwrap_or(u64::MAX);
+        Self {
+            added: count(&names.added),
+            changed: count(&names.changed),
+            removed: count(&names.removed),
+            unchanged: count(&names.unchanged),
+        }
+    }
 }
 
 /// Reply of `GetDaemon`.
@@ -219,16 +198,6 @@ pub struct GetDaemonReply {
     pub daemon: Daemon,
 }
 
-/// Parameters of `List`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ListParameters {
-    /// Instances after this name.
-    pub cursor: Option<String>,
-    /// At most this many, 1-256.
-    pub limit: Option<u32>,
-}
-
 /// Reply of `List`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ListReply {
@@ -236,14 +205,6 @@ pub struct ListReply {
     pub instances: Vec<Instance>,
     /// Present if there are more.
     pub cursor: Option<String>,
-}
-
-/// Parameters of `Get`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GetParameters {
-    /// The instance's name.
-    pub name: String,
 }
 
 /// Reply of `Get`.
@@ -269,11 +230,4 @@ pub struct NoSuchInstance {
     pub name: String,
     /// What there is (at most 256).
     pub known: Vec<String>,
-}
-
-/// Parameters of the error `ConfigRefused`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ConfigRefused {
-    /// All of them.
-    pub faults: Vec<Fault>,
 }
