@@ -3,16 +3,16 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use vipkit_daemon::{check, cli};
 use vrrpd::cli::Cli;
+use vrrpd::shell;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let ended = if cli.check { vrrpd::check::run(&cli.config) } else { vrrpd::shell::run(&cli) };
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("vrrpd: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let Cli { options } = Cli::parse();
+    let ended = if options.check {
+        check::run(&options.config, "instances", |config| config.vrrp.len()).map_err(Into::into)
+    } else {
+        shell::run(&options)
+    };
+    cli::exit("vrrpd", ended)
 }

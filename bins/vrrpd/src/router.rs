@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use ipnet::IpNet;
 use vipkit_config::Instance;
 use vipkit_core::ipv4;
+use vipkit_core::limit::Limiter;
 use vipkit_core::units::{Mono, Priority};
 use vipkit_core::vrrp::{self, Accepted, Advert, Expectation, GROUP_V4, Reject, Route};
 
@@ -14,7 +15,6 @@ use crate::announce::Announcer;
 use crate::counters::{self, Counters};
 use crate::fault::Local;
 use crate::fsm::{Action, Event, Fsm, Reason, Settings, State};
-use crate::limit::Limiter;
 use crate::peers::Peers;
 use crate::refused::Refused;
 

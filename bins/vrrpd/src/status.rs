@@ -3,10 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use ipnet::IpNet;
-use vipkit_control::vrrp::{Address, Instance, Notice, Peer, State as Shown};
+use vipkit_control::common::Notice;
+use vipkit_control::vrrp::{Address, Instance, Peer, State as Shown};
+use vipkit_core::epoch::Epoch;
 use vipkit_core::units::{Mono, Priority, Version};
 
 use crate::fsm::State;
@@ -32,16 +34,7 @@ pub struct View<'a> {
     /// The moment it is.
     pub now: Mono,
     /// Wall time of the moment zero.
-    pub epoch: SystemTime,
-}
-
-impl View<'_> {
-    /// A moment in wall time: RFC 3339, UTC.
-    #[must_use]
-    pub fn time(&self, moment: Mono) -> String {
-        let wall = self.epoch.checked_add(moment.since_start()).unwrap_or(self.epoch);
-        humantime::format_rfc3339_millis(wall).to_string()
-    }
+    pub epoch: Epoch,
 }
 
 /// A router as it is shown.
@@ -56,7 +49,7 @@ pub fn instance(router: &Router, view: View<'_>) -> Instance {
         virtual_router_id: config.virtual_router_id.number(),
         version: config.advertisement_interval.version().number(),
         state: shown(fsm.state()),
-        since: view.time(router.since()),
+        since: view.epoch.time(router.since()),
         reason: router.reason().to_owned(),
         priority: config.priority.0,
         preempt: config.preempt,
@@ -105,8 +98,8 @@ fn peer(source: IpAddr, heard: &peers::Peer, view: View<'_>) -> Peer {
         priority: heard.priority.0,
         advertisement_interval: heard.interval.length().as_secs_f64(),
         checksum: heard.checksum.map(|form| form.to_string()),
-        first_heard: view.time(heard.first_heard),
-        last_heard: view.time(heard.last_heard),
+        first_heard: view.epoch.time(heard.first_heard),
+        last_heard: view.epoch.time(heard.last_heard),
         advertisements: heard.advertisements,
     }
 }
@@ -272,7 +265,7 @@ mod tests {
 
     fn shown(router: &Router, now: Mono) -> Instance {
         let owned = BTreeSet::new();
-        instance(router, View { interface: None, owned: &owned, now, epoch: UNIX_EPOCH })
+        instance(router, View { interface: None, owned: &owned, now, epoch: Epoch::new(UNIX_EPOCH, Mono(0)) })
     }
 
     fn what(notices: &[Notice]) -> Vec<&str> {

@@ -4,20 +4,20 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tracing::{debug, info, warn};
-use tracing_appender::non_blocking::ErrorCounter;
 use vipkit_config::{Config, Instance};
 use vipkit_control::monitor::Feed;
 use vipkit_control::vrrp::Reloaded;
+use vipkit_core::limit::Limiter;
 use vipkit_core::units::Mono;
 use vipkit_core::{arp, ipv4};
-use vipkit_linux::clock;
+use vipkit_daemon::clock::now;
+use vipkit_daemon::identity::Identity;
 use vipkit_linux::heartbeat::Heartbeat;
 use vipkit_linux::packet_socket::PacketSocket;
 use vipkit_linux::timer::Deadline;
@@ -30,7 +30,6 @@ use crate::counters;
 use crate::fault::{Fault, Local};
 use crate::fsm::State;
 use crate::ledger::Active;
-use crate::limit::Limiter;
 use crate::router::{Level, Output, Router};
 
 /// Packets taken from one socket in a turn.
@@ -39,12 +38,6 @@ const PACKETS: usize = 64;
 const REFUSALS: u32 = 3;
 /// Longer than any advert with any IPv4 options.
 const PACKET_BYTES: usize = 2048;
-
-/// The moment it is.
-#[must_use]
-pub fn now() -> Mono {
-    Mono::at(clock::now())
-}
 
 /// How late deadlines were served.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,8 +56,8 @@ struct Member {
 
 /// What a daemon is made of.
 pub struct Parts {
-    /// Where the configuration is.
-    pub config_path: PathBuf,
+    /// What it tells of itself.
+    pub identity: Identity,
     /// Links and addresses.
     pub host: Host,
     /// The ledger.
@@ -73,19 +66,13 @@ pub struct Parts {
     pub heartbeat: Heartbeat,
     /// Sends ARP.
     pub packets: PacketSocket,
-    /// Counts lost log lines.
-    pub log_records_dropped: ErrorCounter,
 }
 
 /// The daemon.
 pub struct Daemon {
     me: Weak<RefCell<Daemon>>,
-    pub(super) node: String,
-    pub(super) config_path: PathBuf,
-    pub(super) digest: String,
-    pub(super) started: Mono,
+    pub(super) identity: Identity,
     pub(super) lateness: Lateness,
-    pub(super) log_records_dropped: ErrorCounter,
     members: BTreeMap<String, Member>,
     pub(super) host: Host,
     ports: Ports,
@@ -119,12 +106,8 @@ impl Daemon {
         Ok(Rc::new_cyclic(|me| {
             RefCell::new(Self {
                 me: me.clone(),
-                node: String::new(),
-                config_path: parts.config_path,
-                digest: String::new(),
-                started: now(),
+                identity: parts.identity,
                 lateness: Lateness::default(),
-                log_records_dropped: parts.log_records_dropped,
                 members: BTreeMap::new(),
                 host: parts.host,
                 ports: Ports::default(),
@@ -183,6 +166,7 @@ impl Daemon {
     /// Goes over to a configuration: routers that it does not change are not touched. Those in `adopt` go on as Active.
     pub fn configure(&mut self, config: Config, adopt: &BTreeSet<String>) -> Reloaded {
         self.refusals.clear();
+        self.identity.configured(&config);
         self.rename(&config);
         let mut done = Reloaded::default();
         let gone: Vec<String> =
@@ -215,8 +199,6 @@ impl Daemon {
         for (name, instance) in fresh {
             self.add(name, instance);
         }
-        self.node = config.node.name.unwrap_or_else(host_name);
-        self.digest = config.digest.to_string();
         for name in self.members.keys().cloned().collect::<Vec<_>>() {
             self.with(&name, |router, now, _| router.forget_silent_peers(now));
         }
@@ -488,11 +470,6 @@ impl Daemon {
             Err(error) => warn!("timer: {error}"),
         }
     }
-}
-
-/// The host's name, from memory: /proc is no disk.
-fn host_name() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
 }
 
 /// Waits for packets on one interface for as long as its port is open.

@@ -3,11 +3,11 @@
 //! a helper thread; what its contents speak of ends with the boot, so nothing waits for a disk.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::rc::Rc;
 
 use tokio::sync::Notify;
 use vipkit_core::units::Mono;
+use vipkit_daemon::state::StateFile;
 
 use crate::ledger::{Active, Ledger};
 
@@ -22,7 +22,7 @@ struct Wish {
 /// The ledger and what is to be done.
 pub struct Holdings {
     ledger: Ledger,
-    path: PathBuf,
+    file: StateFile,
     /// Grows with every change of the ledger.
     version: u64,
     /// The version that is in the file, or that was waited for long enough.
@@ -36,9 +36,9 @@ pub struct Holdings {
 impl Holdings {
     /// With a ledger that is in the file already.
     #[must_use]
-    pub fn new(ledger: Ledger, path: PathBuf) -> Self {
+    pub fn new(ledger: Ledger, file: StateFile) -> Self {
         let changed = Rc::new(Notify::new());
-        Self { ledger, path, version: 0, settled: 0, changed, unequal: BTreeMap::new() }
+        Self { ledger, file, version: 0, settled: 0, changed, unequal: BTreeMap::new() }
     }
 
     /// The ledger.
@@ -47,10 +47,10 @@ impl Holdings {
         &self.ledger
     }
 
-    /// Where the ledger's file is.
+    /// The ledger's file.
     #[must_use]
-    pub const fn path(&self) -> &PathBuf {
-        &self.path
+    pub const fn file(&self) -> &StateFile {
+        &self.file
     }
 
     /// Changes the ledger; if that made a difference, the file is written soon.

@@ -13,12 +13,9 @@
 mod daemon;
 mod holdings;
 mod host;
-mod log;
 mod mouth;
-mod paths;
 mod ports;
 mod reconcile;
-mod reload;
 mod start;
 
 use std::cell::RefCell;
@@ -27,27 +24,25 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use tokio::task::{JoinSet, LocalSet};
+use tokio::task::JoinSet;
 use tracing::{error, info, warn};
-use vipkit_control::rights::{ADMIN_GROUP, Peer, Rights};
-use vipkit_control::server::{Bounds, Server};
-use vipkit_linux::listen::{Listening, inherited};
+use vipkit_control::common::Changes;
+use vipkit_control::vrrp::ReloadReply;
+use vipkit_daemon::cli::Options;
+use vipkit_daemon::clock::now;
+use vipkit_daemon::log::Log;
+use vipkit_daemon::outside::{self, Outside, tell_status};
+use vipkit_daemon::reload::Reloader;
 use vipkit_linux::namespace_lock::Claim;
-use vipkit_linux::peer::{self, Credentials};
-use vipkit_linux::signals::{Signal, Signals};
-use vipkit_linux::systemd::Notifier;
 
-use crate::cli::Cli;
-use daemon::{Daemon, now};
-use log::Log;
+use daemon::Daemon;
 use mouth::Mouth;
 use reconcile::Turn;
-use reload::Reloader;
 
+/// Names its socket and its files.
+const NAME: &str = "vrrpd";
 /// Name of the lock: one vrrpd in a network namespace.
 const LOCK: &str = "vipkit/vrrpd";
-/// The socket's group.
-const SOCKET_GROUP: &str = "vipkit";
 /// Everything is read anew this often, should a report of the kernel ever be lost.
 const RESYNC: Duration = Duration::from_secs(60);
 /// Others who asked for the lock are turned away this often.
@@ -65,29 +60,16 @@ type Shared = Rc<RefCell<Daemon>>;
 ///
 /// # Errors
 /// It could not start, or the kernel stopped answering.
-pub fn run(cli: &Cli) -> anyhow::Result<()> {
-    // Before anything opens a file: see `inherited`.
-    let inherited = inherited()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    let signals = {
-        let _inside = runtime.enter();
-        Signals::new()?
-    };
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    let (main_loop, outside) = outside::begin()?;
     let lock = Rc::new(start::lock()?);
-    let log = Log::start(cli.log_level.into());
-    LocalSet::new().block_on(&runtime, live(cli, signals, inherited, lock, &log))
+    let log = Log::start(options.log_level.into());
+    main_loop.run(live(options, outside, lock, &log))
 }
 
-async fn live(
-    cli: &Cli,
-    mut signals: Signals,
-    inherited: Option<Listening>,
-    lock: Rc<Claim>,
-    log: &Log,
-) -> anyhow::Result<()> {
-    let notifier = Rc::new(Notifier::from_environment()?);
+async fn live(options: &Options, mut outside: Outside, lock: Rc<Claim>, log: &Log) -> anyhow::Result<()> {
     let start::Started { daemon, listening, claim: _claim } =
-        start::start(cli, inherited, log).inspect_err(|_| start::relinquish())?;
+        start::start(options, &mut outside, log).inspect_err(|_| start::relinquish())?;
 
     let mut tasks = JoinSet::new();
     tasks.spawn_local(serve_deadlines(daemon.clone()));
@@ -98,41 +80,28 @@ async fn live(
     let closing = Rc::new(Notify::new());
     let writer = tokio::task::spawn_local(save_ledger(daemon.clone(), saved, closing.clone()));
     tasks.spawn_local(reconcile(daemon.clone(), settled));
-    tasks.spawn_local(stay_alive(notifier.clone()));
-    tasks.spawn_local(tell_systemd(daemon.clone(), notifier.clone()));
-    let reloader = Rc::new(Reloader::new(daemon.clone(), notifier.clone()));
-    let server = Server {
-        handler: Rc::new(Mouth::new(daemon.clone(), reloader.clone())),
-        rights: Rights { daemon_uid: peer::effective_uid(), admin_gid: peer::group_id(ADMIN_GROUP) },
-        identify: |socket| {
-            let Credentials { uid, gid, pid, groups } = Credentials::of(socket)?;
-            Ok(Peer { uid, gid, pid, groups })
-        },
-        bounds: Bounds::default(),
-    };
-    let listener = tokio::net::UnixListener::from_std(listening.listener)?;
-    tasks.spawn_local(async move { match server.run(listener).await {} });
+    let (news, shown) = (daemon.borrow().news.clone(), daemon.clone());
+    tasks.spawn_local(tell_status(outside.notifier(), news, move || shown.borrow().summary()));
 
-    let _ = notifier.ready();
-    let why = loop {
-        tokio::select! {
-            signal = signals.next() => match signal {
-                Signal::Reload => drop(tokio::task::spawn_local({
-                    let reloader = reloader.clone();
-                    async move { reloader.reload().await }
-                })),
-                Signal::Terminate => break Ok(()),
-            },
-            Some(ended) = tasks.join_next() => break ended.map_err(Into::into).flatten(),
-        }
-    };
-    let _ = notifier.stopping();
-    tasks.shutdown().await;
+    let reloader = reloader(&daemon, &outside);
+    let mouth = Rc::new(Mouth::new(daemon.clone(), reloader.clone()));
+    let why = outside.live(listening, mouth, reloader, tasks).await;
     closing.notify_one();
     let _ = tokio::time::timeout(SAVE_PAUSE, writer).await;
     // Whatever the reason, others must be able to take over.
     let ended = end(&daemon);
     why.and(ended)
+}
+
+fn reloader(daemon: &Shared, outside: &Outside) -> Rc<Reloader<ReloadReply>> {
+    let path = daemon.borrow().identity.config_path().to_owned();
+    let daemon = daemon.clone();
+    Reloader::new(&path, outside.notifier(), move |config| {
+        let digest = config.digest.to_string();
+        let instances = daemon.borrow_mut().configure(config, &BTreeSet::new());
+        info!("configuration {digest}: {}", Changes::from(&instances));
+        ReloadReply { digest, instances }
+    })
 }
 
 /// Hands over and leaves nothing behind.
@@ -210,9 +179,9 @@ async fn reconcile(daemon: Shared, mut settled: watch::Receiver<u64>) -> anyhow:
 
 /// Writes the ledger whenever it changed, the latest only, until it is told that the end has come.
 async fn save_ledger(daemon: Shared, saved: watch::Sender<u64>, closing: Rc<Notify>) {
-    let (changed, path) = {
+    let (changed, file) = {
         let daemon = daemon.borrow();
-        (daemon.holdings.changed(), daemon.holdings.path().clone())
+        (daemon.holdings.changed(), daemon.holdings.file().clone())
     };
     loop {
         tokio::select! {
@@ -220,9 +189,9 @@ async fn save_ledger(daemon: Shared, saved: watch::Sender<u64>, closing: Rc<Noti
             () = closing.notified() => return,
         }
         let (version, bytes) = daemon.borrow().holdings.snapshot();
-        let to = path.clone();
-        let written = tokio::task::spawn_blocking(move || start::write_ledger(&to, &bytes)).await;
-        match written.map_err(Into::into).flatten() {
+        let to = file.clone();
+        let written = tokio::task::spawn_blocking(move || to.write(&bytes)).await;
+        match written.map_err(anyhow::Error::from).and_then(|written| Ok(written?)) {
             Ok(()) => drop(saved.send_replace(version)),
             Err(error) => {
                 error!("{error:#}: after a crash, addresses would be taken for foreign ones");
@@ -231,24 +200,5 @@ async fn save_ledger(daemon: Shared, saved: watch::Sender<u64>, closing: Rc<Noti
                 changed.notify_one();
             }
         }
-    }
-}
-
-/// Keeps the line of `systemctl status` true.
-async fn tell_systemd(daemon: Shared, notifier: Rc<Notifier>) -> anyhow::Result<()> {
-    let news = daemon.borrow().news.clone();
-    loop {
-        let summary = daemon.borrow().summary();
-        let _ = notifier.status(&summary);
-        news.notified().await;
-    }
-}
-
-async fn stay_alive(notifier: Rc<Notifier>) -> anyhow::Result<()> {
-    let Some(watchdog) = notifier.watchdog() else { return std::future::pending().await };
-    let mut ticks = tokio::time::interval(watchdog / 2);
-    loop {
-        ticks.tick().await;
-        let _ = notifier.alive();
     }
 }

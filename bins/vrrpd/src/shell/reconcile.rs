@@ -8,10 +8,11 @@ use ipnet::IpNet;
 use tracing::{info, warn};
 use vipkit_config::{Config, Instance};
 use vipkit_core::units::Mono;
+use vipkit_daemon::clock::now;
 use vipkit_linux::route::RouteError;
 use vipkit_linux::sysctl;
 
-use super::daemon::{Daemon, now};
+use super::daemon::Daemon;
 use crate::addresses::{Op, Plan, plan};
 use crate::ledger::{Entry, Ledger};
 

@@ -3,30 +3,32 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::path::Path;
+use std::fs::File;
 use std::rc::Rc;
 
 use anyhow::{Context, bail};
 use tracing::{info, warn};
 use vipkit_config::Config;
-use vipkit_control::place;
+use vipkit_daemon::check;
+use vipkit_daemon::cli::Options;
+use vipkit_daemon::clock::now;
+use vipkit_daemon::identity::Identity;
+use vipkit_daemon::log::Log;
+use vipkit_daemon::outside::Outside;
+use vipkit_daemon::state::{StateError, StateFile, runtime_file};
 use vipkit_linux::capabilities::{self, Capability};
+use vipkit_linux::clock;
 use vipkit_linux::heartbeat::{self, Heartbeat};
-use vipkit_linux::listen::{Listening, bind};
+use vipkit_linux::listen::Listening;
 use vipkit_linux::namespace_lock::{Claim, NamespaceLock};
 use vipkit_linux::packet_socket::PacketSocket;
-use vipkit_linux::{clock, state_file};
 
-use super::daemon::{Daemon, Parts, now};
+use super::daemon::{Daemon, Parts};
 use super::holdings::Holdings;
 use super::host::Host;
-use super::log::Log;
-use super::{LOCK, SOCKET_GROUP, paths};
+use super::{LOCK, NAME};
 use crate::addresses::Op;
 use crate::adopt::adoptable;
-use crate::check;
-use crate::cli::Cli;
 use crate::ledger::{self, Ledger};
 use crate::observed::Interfaces;
 
@@ -59,7 +61,7 @@ pub fn lock() -> anyhow::Result<Claim> {
 ///
 /// # Errors
 /// Anything that vrrpd cannot do without.
-pub fn start(cli: &Cli, inherited: Option<Listening>, log: &Log) -> anyhow::Result<Started> {
+pub fn start(options: &Options, outside: &mut Outside, log: &Log) -> anyhow::Result<Started> {
     let missing = capabilities::missing(&[Capability::NetAdmin, Capability::NetRaw]);
     if !missing.is_empty() {
         let names: Vec<_> = missing.iter().map(|capability| capability.name()).collect();
@@ -68,25 +70,21 @@ pub fn start(cli: &Cli, inherited: Option<Listening>, log: &Log) -> anyhow::Resu
             names.join(" and ")
         );
     }
-    let config = check::load(&cli.config)?;
-    config.warnings.iter().for_each(|warning| warn!("{warning}"));
-    let listening = inherited.map_or_else(|| bind(&place::socket("vrrpd"), SOCKET_GROUP), Ok)?;
+    let config = check::load(&options.config)?;
+    check::log_warnings(&config);
+    let listening = outside.listen(NAME)?;
 
-    let (ledger_path, heartbeat_path) = (paths::ledger(), paths::heartbeat());
-    make_folder_of(&heartbeat_path, "VIPKIT_RUNTIME_DIR")?;
-    make_folder_of(&ledger_path, "VIPKIT_STATE_DIR")?;
-    let lock_path = ledger_path.with_extension("lock");
-    let Some(folder) = state_file::claim(&lock_path).with_context(|| lock_path.display().to_string())? else {
-        bail!("{} is used by another vrrpd: give each its own VIPKIT_STATE_DIR", lock_path.display());
-    };
+    let heartbeat_path = runtime_file(NAME, "heartbeat")?;
+    let file = ledger_file();
+    let claim = file.claim()?;
     let host = Host::open().context("cannot read links and addresses")?;
-    let old = read_ledger(&ledger_path, host.interfaces())?;
+    let old = read_ledger(&file, host.interfaces())?;
     let beats = heartbeat::read(&heartbeat_path).unwrap_or_default();
     let adopt = adoptable(&config.vrrp, &old, &beats, host.interfaces(), now());
     let heartbeat = Heartbeat::open(&heartbeat_path, vipkit_config::INSTANCES_MAX)
         .with_context(|| format!("cannot open {}", heartbeat_path.display()))?;
     let packets = PacketSocket::open().context("cannot send ARP")?;
-    let mut holdings = Holdings::new(old.clone(), ledger_path);
+    let mut holdings = Holdings::new(old.clone(), file);
     holdings.change(|ledger| ledger.active.clear());
     save_now(&mut holdings)?;
 
@@ -96,11 +94,14 @@ pub fn start(cli: &Cli, inherited: Option<Listening>, log: &Log) -> anyhow::Resu
         config.vrrp.len(),
         config.digest
     );
-    let log_records_dropped = log.dropped();
-    let config_path = std::path::absolute(&cli.config)?;
-    let daemon = Daemon::new(Parts { config_path, host, holdings, heartbeat, packets, log_records_dropped })?;
+    let identity = Identity::new(env!("CARGO_PKG_VERSION"), &options.config, log)?;
+    let daemon = Daemon::new(Parts { identity, host, holdings, heartbeat, packets })?;
     take_up(&mut daemon.borrow_mut(), &old, config, &adopt)?;
-    Ok(Started { daemon, listening, claim: folder })
+    Ok(Started { daemon, listening, claim })
+}
+
+fn ledger_file() -> StateFile {
+    StateFile::new(NAME, "ledger.json")
 }
 
 fn take_up(
@@ -116,12 +117,14 @@ fn take_up(
 
 /// Removes what an earlier life left, when this one cannot begin: without a vrrpd, an address must not stay.
 pub fn relinquish() {
+    let file = ledger_file();
     let removed = || -> anyhow::Result<()> {
-        let Some(_folder) = state_file::claim(&paths::ledger().with_extension("lock"))? else {
-            return Ok(());
+        let _claim = match file.claim() {
+            Err(StateError::InUse { .. }) => return Ok(()),
+            claim => claim?,
         };
         let mut host = Host::open()?;
-        let ledger = read_ledger(&paths::ledger(), host.interfaces())?;
+        let ledger = read_ledger(&file, host.interfaces())?;
         for (name, entry) in &ledger.interfaces {
             let there = host.interfaces().get(name).filter(|interface| interface.index == entry.index);
             let there =
@@ -136,7 +139,7 @@ pub fn relinquish() {
         }
         Ok(())
     };
-    if !paths::ledger().exists() {
+    if !file.path().exists() {
         return;
     }
     if let Err(error) = removed() {
@@ -150,35 +153,20 @@ pub fn relinquish() {
 /// The file system's.
 pub fn save_now(holdings: &mut Holdings) -> anyhow::Result<()> {
     let (version, bytes) = holdings.snapshot();
-    write_ledger(holdings.path(), &bytes)?;
+    holdings.file().write(&bytes)?;
     holdings.settle(version);
     Ok(())
 }
 
-/// Writes the ledger's file, and its folder if that is gone.
-///
-/// # Errors
-/// The file system's.
-pub fn write_ledger(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    make_folder_of(path, "VIPKIT_STATE_DIR")?;
-    state_file::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
-}
-
 /// The ledger of this boot, or what the marks on the addresses tell; interfaces by the names that they have now.
-fn read_ledger(path: &Path, interfaces: &Interfaces) -> anyhow::Result<Ledger> {
+fn read_ledger(file: &StateFile, interfaces: &Interfaces) -> anyhow::Result<Ledger> {
     let boot = clock::boot_id()?;
-    let read = state_file::read(path, ledger::BYTES_MAX).unwrap_or_else(|error| {
-        warn!("{}: {error}: going by the marks on the addresses", path.display());
+    let read = file.read(ledger::BYTES_MAX).unwrap_or_else(|error| {
+        warn!("{}: {error}: going by the marks on the addresses", file.path().display());
         None
     });
     let ledger = read.and_then(|bytes| Ledger::parse(&bytes, &boot));
     let mut ledger = ledger.unwrap_or_else(|| Ledger::from_marks(&boot, interfaces));
     ledger.follow_names(interfaces);
     Ok(ledger)
-}
-
-fn make_folder_of(path: &Path, variable: &str) -> anyhow::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let what = || format!("cannot make {}: make it writable for vrrpd, or set {variable}", folder.display());
-    fs::create_dir_all(folder).with_context(what)
 }

@@ -38,8 +38,20 @@ impl Log {
 
     /// Counts the lines lost.
     #[must_use]
-    pub fn dropped(&self) -> ErrorCounter {
-        self.dropped.clone()
+    pub fn dropped(&self) -> Dropped {
+        Dropped(self.dropped.clone())
+    }
+}
+
+/// Counts lines that the log could not keep up with.
+#[derive(Clone, Debug)]
+pub struct Dropped(ErrorCounter);
+
+impl Dropped {
+    /// How many so far.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        u64::try_from(self.0.dropped_lines()).unwrap_or(u64::MAX)
     }
 }
 
