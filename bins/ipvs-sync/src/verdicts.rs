@@ -1,0 +1,334 @@
+//! The verdicts to act on: what healthcheckd said last, kept when it is gone. Nothing that is lost brings a server back
+//! or takes one out: only a verdict does. Must not know a server or a table.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use vipkit_config::{CHECKS_MAX, SERVERS_TOTAL_MAX};
+use vipkit_control::health::{Check, Judgement, Monitor, State, Step};
+
+/// Most verdicts held: as many as a configuration can ask for. Further ones are not taken in.
+pub const VERDICTS_MAX: usize = CHECKS_MAX + SERVERS_TOTAL_MAX;
+/// Characters of a reason or a time that are kept.
+const TEXT_MAX: usize = 256;
+
+/// A verdict as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verdict {
+    /// What to act on; none: the check was never judged.
+    pub judged: Option<Judgement>,
+    /// Since when that is so: RFC 3339, UTC.
+    pub since: String,
+    /// Why.
+    pub reason: String,
+    /// As healthcheckd counts it.
+    pub generation: u64,
+}
+
+/// Verdicts by the name of the check.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdicts(BTreeMap<String, Held>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Held {
+    verdict: Verdict,
+    /// It is the latest word of a healthcheckd that is there.
+    fresh: bool,
+    /// It was named since the stream began.
+    listed: bool,
+}
+
+/// What a message changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// Checks that look different.
+    pub names: Vec<String>,
+    /// One of them is to be acted on differently.
+    pub judged: bool,
+}
+
+impl Verdicts {
+    /// Those of an earlier life.
+    #[must_use]
+    pub fn remembered(verdicts: BTreeMap<String, Verdict>) -> Self {
+        let held = |(name, verdict)| (name, Held { verdict, fresh: false, listed: false });
+        Self(verdicts.into_iter().take(VERDICTS_MAX).map(held).collect())
+    }
+
+    /// The verdict on a check; none: nothing was ever heard of it.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Verdict> {
+        self.0.get(name).map(|held| &held.verdict)
+    }
+
+    /// Whether a check is to be taken for down. One that was never judged is not.
+    #[must_use]
+    pub fn is_down(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|verdict| verdict.judged == Some(Judgement::Down))
+    }
+
+    /// Whether what is held may not be the truth any more: nobody is there who would say otherwise.
+    #[must_use]
+    pub fn is_stale(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|held| !held.fresh)
+    }
+
+    /// Takes in a message of healthcheckd's stream.
+    pub fn hear(&mut self, message: Monitor) -> News {
+        let mut news = News::default();
+        if message.step == Step::Begin {
+            self.0.values_mut().for_each(|held| held.listed = false);
+        }
+        for check in message.checks {
+            self.learn(check, &mut news);
+        }
+        let removed = |name: &String, _: &Held| message.removed.contains(name);
+        let missing = |_: &String, held: &Held| message.step == Step::Level && !held.listed;
+        self.doubt(&mut news, |name, held| missing(name, held) || removed(name, held));
+        news
+    }
+
+    /// The stream ended: what was heard is held, and shown to be old.
+    pub fn lost(&mut self) -> News {
+        let mut news = News::default();
+        self.doubt(&mut news, |_, _| true);
+        news
+    }
+
+    /// What was judged under one name holds for another that was never judged.
+    pub fn inherit(&mut self, from: &str, to: &str) {
+        let heir = self.0.get(to);
+        if heir.is_some_and(|heir| heir.verdict.judged.is_some()) || self.0.len() >= VERDICTS_MAX {
+            return;
+        }
+        let listed = heir.is_some_and(|heir| heir.listed);
+        if let Some(verdict) = self.get(from).cloned() {
+            self.0.insert(to.to_owned(), Held { verdict, fresh: false, listed });
+        }
+    }
+
+    /// Forgets what nobody asks for and nobody says any more.
+    pub fn forget(&mut self, is_wanted: impl Fn(&str) -> bool) {
+        self.0.retain(|name, held| held.fresh || is_wanted(name));
+    }
+
+    /// The verdicts that are asked for, to be kept.
+    #[must_use]
+    pub fn wanted(&self, is_wanted: impl Fn(&str) -> bool) -> BTreeMap<String, Verdict> {
+        let wanted = self.0.iter().filter(|(name, _)| is_wanted(name));
+        wanted.map(|(name, held)| (name.clone(), held.verdict.clone())).collect()
+    }
+
+    fn learn(&mut self, check: Check, news: &mut News) {
+        if self.0.len() >= VERDICTS_MAX && !self.0.contains_key(&check.name) {
+            return;
+        }
+        let before = self.0.get(&check.name);
+        let judgement = match check.state {
+            State::Up => Some(Judgement::Up),
+            State::Down => Some(Judgement::Down),
+            State::Unknown | State::CouldNotRun => None,
+        };
+        let held = before.map(|held| &held.verdict);
+        let judged = judgement.or(check.judged).or(held.and_then(|verdict| verdict.judged));
+        // Not judged now: the verdict is an old one, and so are its time and reason where they are known.
+        let known = held.filter(|held| judgement.is_none() && judged.is_some() && held.judged == judged);
+        let verdict = known.cloned().unwrap_or_else(|| Verdict {
+            judged,
+            since: cut(&check.since),
+            reason: cut(&check.reason),
+            generation: check.generation,
+        });
+        let now = Held { verdict, fresh: judgement.is_some() || judged.is_none(), listed: true };
+        let shown = |held: &Held| (held.verdict.clone(), held.fresh);
+        if before.map(shown) != Some(shown(&now)) {
+            news.judged |= held.and_then(|held| held.judged) != judged;
+            news.names.push(check.name.clone());
+        }
+        self.0.insert(check.name, now);
+    }
+
+    fn doubt(&mut self, news: &mut News, about: impl Fn(&String, &Held) -> bool) {
+        for (name, held) in &mut self.0 {
+            if held.fresh && about(name, held) {
+                held.fresh = false;
+                news.names.push(name.clone());
+            }
+        }
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(TEXT_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check(name: &str, state: State, judged: Option<Judgement>) -> Check {
+        Check {
+            name: name.to_owned(),
+            kind: "tcp".to_owned(),
+            target: "10.0.0.1:80".to_owned(),
+            state,
+            judged,
+            since: "2026-01-01T00:00:00.000Z".to_owned(),
+            reason: format!("{state:?}"),
+            generation: 1,
+            failures: 0,
+            checked: None,
+            took: None,
+            interval: 1.0,
+            timeout: 1.0,
+            retries: 0,
+            retry_delay: 1.0,
+            shared_by: 1,
+            counters: BTreeMap::new(),
+        }
+    }
+
+    fn message(step: Step, checks: Vec<Check>) -> Monitor {
+        Monitor { step, sequence: 0, daemon: None, checks, removed: Vec::new() }
+    }
+
+    fn heard(checks: Vec<Check>) -> Verdicts {
+        let mut verdicts = Verdicts::default();
+        verdicts.hear(message(Step::Change, checks));
+        verdicts
+    }
+
+    #[test]
+    fn a_server_never_judged_counts_as_up() {
+        assert!(!Verdicts::default().is_down("a"));
+        for state in [State::Unknown, State::CouldNotRun] {
+            assert!(!heard(vec![check("a", state, None)]).is_down("a"));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_judged_now_is_what_it_was() {
+        for state in [State::Unknown, State::CouldNotRun] {
+            // healthcheckd's word counts, then ours.
+            assert!(heard(vec![check("a", state, Some(Judgement::Down))]).is_down("a"));
+            let mut verdicts = heard(vec![check("a", State::Down, None)]);
+            let news = verdicts.hear(message(Step::Change, vec![check("a", state, None)]));
+            assert_eq!(news, News { names: vec!["a".to_owned()], judged: false });
+            assert!(verdicts.is_down("a") && verdicts.is_stale("a"));
+            assert_eq!(verdicts.get("a").unwrap().reason, "Down", "of the verdict, not of the state");
+            verdicts.hear(message(Step::Change, vec![check("a", state, Some(Judgement::Up))]));
+            assert!(!verdicts.is_down("a"));
+        }
+    }
+
+    #[test]
+    fn a_lost_stream_brings_nobody_back() {
+        let mut verdicts = heard(vec![check("a", State::Down, None), check("b", State::Up, None)]);
+        assert_eq!(verdicts.lost(), News { names: vec!["a".to_owned(), "b".to_owned()], judged: false });
+        assert_eq!(verdicts.lost(), News::default());
+        assert!(verdicts.is_down("a") && verdicts.is_stale("a"));
+        verdicts.hear(message(Step::Begin, vec![]));
+        assert!(verdicts.is_down("a"));
+        verdicts.hear(message(Step::Page, vec![check("b", State::Up, None)]));
+        let news = verdicts.hear(message(Step::Level, vec![]));
+        assert_eq!(news, News::default(), "a was stale already");
+        assert!(verdicts.is_down("a") && verdicts.is_stale("a"), "this healthcheckd does not know a");
+        assert!(!verdicts.is_stale("b"));
+        verdicts.hear(message(Step::Change, vec![check("a", State::Up, None)]));
+        assert!(!verdicts.is_down("a") && !verdicts.is_stale("a"));
+    }
+
+    #[test]
+    fn a_check_that_is_removed_keeps_its_verdict() {
+        let mut verdicts = heard(vec![check("a", State::Down, None)]);
+        let gone = Monitor { removed: vec!["a".to_owned()], ..message(Step::Change, vec![]) };
+        assert_eq!(verdicts.hear(gone).names, ["a"]);
+        assert!(verdicts.is_down("a") && verdicts.is_stale("a"));
+    }
+
+    #[test]
+    fn another_name_inherits_what_was_judged_until_it_is_judged_itself() {
+        let mut verdicts = heard(vec![check("a", State::Down, None), check("b", State::Unknown, None)]);
+        verdicts.inherit("a", "b");
+        assert!(verdicts.is_down("b") && verdicts.is_stale("b"));
+        verdicts.hear(message(Step::Change, vec![check("b", State::Unknown, None)]));
+        assert!(verdicts.is_down("b"), "not judged yet");
+        verdicts.hear(message(Step::Change, vec![check("b", State::Up, None)]));
+        verdicts.inherit("a", "b");
+        assert!(!verdicts.is_down("b"));
+    }
+
+    #[test]
+    fn news_are_what_changed() {
+        let mut verdicts = Verdicts::default();
+        let down = || vec![check("a", State::Down, None)];
+        assert!(verdicts.hear(message(Step::Page, down())).judged);
+        assert_eq!(verdicts.hear(message(Step::Change, down())), News::default());
+        let reason = Check { reason: "timed out".to_owned(), ..check("a", State::Down, None) };
+        let news = verdicts.hear(message(Step::Change, vec![reason]));
+        assert_eq!(news, News { names: vec!["a".to_owned()], judged: false });
+    }
+
+    #[test]
+    fn what_nobody_asks_for_is_forgotten_once_nobody_says_it() {
+        let mut verdicts = heard(vec![check("a", State::Down, None), check("b", State::Down, None)]);
+        verdicts.forget(|_| false);
+        assert!(verdicts.is_down("a"), "the service may come with the next configuration");
+        verdicts.lost();
+        verdicts.forget(|name| name == "a");
+        assert!(verdicts.is_down("a") && verdicts.get("b").is_none());
+        assert_eq!(verdicts.wanted(|_| true).len(), 1);
+    }
+
+    #[test]
+    fn an_earlier_life_is_remembered_as_old() {
+        let verdict = heard(vec![check("a", State::Down, None)]).get("a").unwrap().clone();
+        let verdicts = Verdicts::remembered([("a".to_owned(), verdict)].into());
+        assert!(verdicts.is_down("a") && verdicts.is_stale("a"));
+    }
+
+    fn any_act() -> impl Strategy<Value = Option<Monitor>> {
+        use prop::sample::select;
+        let judged = prop::option::of(select(vec![Judgement::Up, Judgement::Down]));
+        let state = select(vec![State::Up, State::Down, State::Unknown, State::CouldNotRun]);
+        let name = || select(vec!["a", "b", "c"]);
+        let check = (name(), state, judged).prop_map(|(name, state, judged)| check(name, state, judged));
+        let step = select(vec![Step::Begin, Step::Page, Step::Level, Step::Change]);
+        let removed = prop::collection::vec(name().prop_map(str::to_owned), 0..2);
+        let message = (step, prop::collection::vec(check, 0..3), removed)
+            .prop_map(|(step, checks, removed)| Monitor { removed, ..message(step, checks) });
+        prop::option::weighted(0.8, message)
+    }
+
+    proptest! {
+        /// Whatever is said and lost, a server is down if and only if the last judgement on it was.
+        #[test]
+        fn only_a_judgement_changes_what_is_acted_on(acts in prop::collection::vec(any_act(), 0..30)) {
+            let mut verdicts = Verdicts::default();
+            let mut last = BTreeMap::new();
+            for act in acts {
+                let before = last.clone();
+                let news = match act {
+                    None => verdicts.lost(),
+                    Some(message) => {
+                        for check in &message.checks {
+                            let judged = match check.state {
+                                State::Up => Some(Judgement::Up),
+                                State::Down => Some(Judgement::Down),
+                                _ => check.judged,
+                            };
+                            judged.map(|judged| last.insert(check.name.clone(), judged));
+                        }
+                        verdicts.hear(message)
+                    }
+                };
+                prop_assert!(news.judged || before == last);
+                for name in ["a", "b", "c"] {
+                    prop_assert_eq!(verdicts.is_down(name), last.get(name) == Some(&Judgement::Down));
+                }
+            }
+        }
+    }
+}
