@@ -1,10 +1,13 @@
 //! The command line of vipctl. Says what there is, does nothing.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ColorChoice, Parser, Subcommand};
 use serde_json::{Map, Value};
+
+use crate::realserver::{VIPS_MAX, vip};
 
 /// Shows and steers the vipkit daemons
 #[derive(Debug, Parser)]
@@ -35,7 +38,7 @@ pub struct Options {
 /// The commands.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// Show how everything is: states, addresses, peers, and what is wrong
+    /// Show how everything is: instances, services, checks, and what is wrong
     #[command(after_help = STATUS)]
     Status,
     /// Show all about the VRRP instances, or about one
@@ -47,10 +50,25 @@ pub enum Command {
         #[arg(long)]
         all: bool,
     },
-    /// Show the VRRP instances, then each change as it happens
+    /// Show the services and their servers, or all about one
+    #[command(after_help = SERVICES)]
+    Services {
+        /// Name of the service
+        name: Option<String>,
+    },
+    /// Show the checks, or all about one
+    #[command(after_help = HEALTH)]
+    Health {
+        /// Name of the check: NAME of [check.NAME], or SERVICE/ADDRESS of a server
+        name: Option<String>,
+        /// Of more than 100 checks, show those that are up too
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show instances, services and checks, then each change as it happens
     #[command(after_help = WATCH)]
     Watch {
-        /// With --json too: when the daemon goes away, wait for it and begin anew
+        /// With --json too: when a daemon goes away, wait for it and begin anew
         #[arg(long)]
         reconnect: bool,
     },
@@ -86,6 +104,48 @@ pub enum Command {
         /// Only the text of this interface
         interface: Option<String>,
     },
+    /// Prepare this host to serve virtual addresses behind an LVS-DR director
+    #[command(after_help = REALSERVER)]
+    Realserver {
+        /// What to do
+        #[command(subcommand)]
+        action: Realserver,
+    },
+}
+
+/// What `vipctl realserver` does.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Realserver {
+    /// Put addresses on lo, and let ARP neither answer nor announce them
+    #[command(after_help = REALSERVER)]
+    Add {
+        /// Virtual IP addresses, without a prefix
+        #[arg(value_name = "VIP", required = true, num_args = 1..=VIPS_MAX, value_parser = vip)]
+        vips: Vec<IpAddr>,
+        /// Do so at every boot too: write a sysctl.d file and a systemd unit
+        #[arg(long)]
+        persist: bool,
+        /// The folder that stands for / when these files are written or removed
+        #[arg(long, value_name = "DIR")]
+        root: Option<PathBuf>,
+    },
+    /// Take addresses off lo; with the last, everything that add did
+    #[command(after_help = REALSERVER)]
+    Remove {
+        /// Virtual IP addresses, without a prefix
+        #[arg(value_name = "VIP", required = true, num_args = 1..=VIPS_MAX, value_parser = vip)]
+        vips: Vec<IpAddr>,
+        /// The folder that stands for / when files of --persist are removed
+        #[arg(long, value_name = "DIR")]
+        root: Option<PathBuf>,
+    },
+    /// Show whether this host serves addresses as it should, and what is wrong
+    #[command(after_help = REALSERVER)]
+    Show {
+        /// Virtual IP addresses; all that are on lo if none is named
+        #[arg(value_name = "VIP", num_args = ..=VIPS_MAX, value_parser = vip)]
+        vips: Vec<IpAddr>,
+    },
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {
@@ -112,10 +172,19 @@ const VRRP: &str = "\
 Exit codes: 0 shown; 1 no such instance; 2 vrrpd cannot be reached.
 Example: vipctl vrrp web --all";
 
+const SERVICES: &str = "\
+Exit codes: 0 shown; 1 no such service; 2 ipvs-sync cannot be reached.
+Example: vipctl services web";
+
+const HEALTH: &str = "\
+Exit codes: 0 shown; 1 no such check; 2 healthcheckd cannot be reached.
+Example: vipctl health --json | jq -r '.checks[] | select(.state != \"up\") | .name'";
+
 const WATCH: &str = "\
-Text goes on when the daemon comes back; --json ends, and each line is a reply of io.vipkit.Vrrp.Monitor.
-Exit codes: 2 the daemon cannot be reached or has gone away.
-Example: vipctl watch --json | jq -c '.instances[] | [.name, .state]'";
+Text goes on when a daemon comes back. --json ends with the first that goes away; each line is a reply of the Monitor
+of io.vipkit.Health, io.vipkit.Ipvs or io.vipkit.Vrrp, and \"from\" in it names the daemon.
+Exit codes: 2 a daemon cannot be reached or has gone away.
+Example: vipctl watch --json | jq -c 'select(.from == \"vrrpd\") | .instances[] | [.name, .state]'";
 
 const RELOAD: &str = "\
 Exit codes: 0 all daemons run the new configuration; 1 it is faulty, or one refused it; 2 one cannot be reached.
@@ -132,6 +201,11 @@ Example: vipctl call vrrpd io.vipkit.Vrrp.Get '{\"name\": \"web\"}'";
 const INTROSPECT: &str = "\
 Exit codes: 0 answered; 1 answered with an error; 2 the socket cannot be reached.
 Example: vipctl introspect vrrpd io.vipkit.Vrrp";
+
+const REALSERVER: &str = "\
+Exit codes: 0 good; 1 something is wrong, or was refused.
+Environment: VIPKIT_STATE_DIR, the folder that remembers how it was before (default /var/lib/vipkit).
+Example: vipctl realserver add 192.168.4.15 --persist";
 
 #[cfg(test)]
 mod tests {
@@ -164,6 +238,9 @@ mod tests {
             &["vipctl", "status", "--timeout", "soon"],
             &["vipctl", "call", "vrrpd", "a.B", "[]"],
             &["vipctl", "call", "vrrpd", "a.B", "{"],
+            &["vipctl", "realserver", "add"],
+            &["vipctl", "realserver", "add", "192.168.4.15/24"],
+            &["vipctl", "realserver", "remove", "127.0.0.1"],
             &["vipctl"],
         ] {
             assert!(Cli::try_parse_from(arguments).is_err(), "{arguments:?}");

@@ -34,6 +34,20 @@ pub struct Unreachable {
     pub what: String,
     /// What to do.
     pub remedy: String,
+    /// What there is of it all the same.
+    #[serde(skip)]
+    pub sign: Sign,
+}
+
+/// What there is of a daemon that cannot be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// No socket.
+    Nothing,
+    /// A socket on which nobody listens.
+    Socket,
+    /// Somebody who does not answer as wanted; or it may not be looked at.
+    Server,
 }
 
 /// Why a command could not do its work.
@@ -45,9 +59,11 @@ pub enum Failure {
     /// A daemon answered with an error.
     #[error(transparent)]
     Refused(#[from] Error),
-    /// There is no such instance.
-    #[error("no instance {name}; known: {known}")]
-    NoSuchInstance {
+    /// There is no such object.
+    #[error("no {noun} {name}; known: {known}")]
+    NoSuch {
+        /// What it would be.
+        noun: &'static str,
         /// What was asked for.
         name: String,
         /// What there is.
@@ -65,7 +81,7 @@ impl Failure {
         let exit = match self {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return Exit::Good.into(),
             Self::Unreachable(_) => Exit::Unreachable,
-            Self::Refused(_) | Self::NoSuchInstance { .. } | Self::Output(_) => Exit::Bad,
+            Self::Refused(_) | Self::NoSuch { .. } | Self::Output(_) => Exit::Bad,
         };
         let lines: Vec<_> = self.to_string().lines().map(clean).collect();
         eprintln!("vipctl: {}", lines.join("\n"));

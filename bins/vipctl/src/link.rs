@@ -1,18 +1,15 @@
 //! The way to a daemon: which socket, whether its server may be trusted, and what it means when there is no answer.
 //! Must not know an interface.
 
-use std::fs;
 use std::io;
-use std::os::fd::BorrowedFd;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use vipkit_control::client::{Client, ClientError};
 use vipkit_control::place;
-use vipkit_linux::peer::{self, Credentials};
+use vipkit_linux::peer;
 
-use crate::failure::{Failure, Unreachable};
+use crate::failure::{Failure, Sign, Unreachable};
 
 /// A socket, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,8 +43,15 @@ impl Target {
     /// # Errors
     /// Nobody serves the socket, or somebody who should not.
     pub fn connect(&self, timeout: Duration) -> Result<Client, Unreachable> {
-        Client::connect(&self.path, timeout, |socket| trust(&self.path, socket))
-            .map_err(|error| self.unreachable(&error))
+        self.open(timeout).map_err(|error| self.unreachable(&error))
+    }
+
+    /// The same, for who looks at the error.
+    ///
+    /// # Errors
+    /// [`ClientError::Connect`], [`ClientError::Untrusted`].
+    pub fn open(&self, timeout: Duration) -> Result<Client, ClientError> {
+        Client::connect(&self.path, timeout, |socket| peer::trust(&self.path, socket))
     }
 
     /// What a failed call comes to.
@@ -88,7 +92,7 @@ impl Target {
                 "see that it and vipctl are of the same version: `vipctl --version`".to_owned(),
             ),
         };
-        Unreachable { what, remedy }
+        Unreachable { what, remedy, sign: sign(error) }
     }
 
     fn start(&self) -> String {
@@ -106,25 +110,17 @@ impl Target {
     }
 }
 
-const JOIN_GROUP: &str = "be root, or a member of group vipkit: `usermod -aG vipkit USER`, then log in again";
-
-/// The server has to be root, ourselves, or the owner of the folder, who decides whose sockets are there anyway.
-fn trust(path: &Path, socket: BorrowedFd<'_>) -> io::Result<()> {
-    let server = Credentials::of(socket)?.uid;
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let owner = fs::metadata(folder)?.uid();
-    if is_trusted(server, peer::effective_uid(), owner) {
-        return Ok(());
+fn sign(error: &ClientError) -> Sign {
+    match error {
+        ClientError::Connect { source, .. } if source.kind() == io::ErrorKind::NotFound => Sign::Nothing,
+        ClientError::Connect { source, .. } if source.kind() == io::ErrorKind::ConnectionRefused => {
+            Sign::Socket
+        }
+        _ => Sign::Server,
     }
-    Err(io::Error::other(format!("it runs as uid {server}, the folder belongs to uid {owner}")))
 }
 
-const fn is_trusted(server: u32, ourselves: u32, owner: u32) -> bool {
-    server == 0 || server == ourselves || server == owner
-}
+const JOIN_GROUP: &str = "be root, or a member of group vipkit: `usermod -aG vipkit USER`, then log in again";
 
 #[cfg(test)]
 mod tests {
@@ -141,50 +137,48 @@ mod tests {
     }
 
     #[test]
-    fn root_ourselves_and_the_owner_of_the_folder_are_trusted_and_nobody_else() {
-        for (server, trusted) in [(0, true), (1000, true), (990, true), (65534, false)] {
-            assert_eq!(is_trusted(server, 1000, 990), trusted, "{server}");
-        }
-        assert!(!is_trusted(1000, 0, 0), "root does not trust just anybody");
-    }
-
-    #[test]
     fn each_way_of_not_answering_has_its_remedy() {
         let target = Target { daemon: Some("vrrpd".to_owned()), path: "/run/vipkit/vrrpd.sock".into() };
         let rows = [
             (
+                Sign::Nothing,
                 connect_error(io::ErrorKind::NotFound),
                 "vrrpd is not running: there is no /run/vipkit/vrrpd.sock",
                 "`systemctl start vrrpd`",
             ),
             (
+                Sign::Socket,
                 connect_error(io::ErrorKind::ConnectionRefused),
                 "vrrpd is not running: nobody listens on /run/vipkit/vrrpd.sock",
                 "`systemctl start vrrpd`",
             ),
             (
+                Sign::Server,
                 connect_error(io::ErrorKind::PermissionDenied),
                 "no permission to use /run/vipkit/vrrpd.sock",
                 "be root, or a member of group vipkit: `usermod -aG vipkit USER`, then log in again",
             ),
             (
+                Sign::Server,
                 connect_error(io::ErrorKind::TimedOut),
                 "vrrpd does not accept connections on /run/vipkit/vrrpd.sock",
                 "`systemctl status vrrpd` and `journalctl -u vrrpd` tell more",
             ),
             (
+                Sign::Server,
                 ClientError::TimedOut(Duration::from_secs(5)),
                 "vrrpd on /run/vipkit/vrrpd.sock: no answer within 5s",
                 "`systemctl status vrrpd` and `journalctl -u vrrpd` tell more",
             ),
             (
+                Sign::Server,
                 ClientError::Continues,
                 "vrrpd on /run/vipkit/vrrpd.sock: one reply was asked for, the server streams",
                 "see that it and vipctl are of the same version: `vipctl --version`",
             ),
         ];
-        for (error, what, remedy) in rows {
-            let expected = Unreachable { what: what.to_owned(), remedy: remedy.to_owned() };
+        for (sign, error, what, remedy) in rows {
+            let expected = Unreachable { what: what.to_owned(), remedy: remedy.to_owned(), sign };
             assert_eq!(target.unreachable(&error), expected);
         }
         let nameless = Target::parse("/tmp/x.sock").unreachable(&ClientError::Closed);

@@ -1,9 +1,13 @@
-//! The commands, one file each, and what they share: the options, and the one way to standard output.
+//! The commands, one file each, and what they share: the options, asking for objects, and the one way to standard
+//! output.
 
 mod call;
 mod check;
+mod health;
 mod introspect;
+mod realserver;
 mod reload;
+mod services;
 mod status;
 mod vrrp;
 mod watch;
@@ -12,9 +16,12 @@ use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use clap::ColorChoice;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use vipkit_control::client::ClientError;
 
 use crate::cli::{Cli, Command, Options};
+use crate::daemons::Daemon;
+use crate::daemons::object::{self, Object};
 use crate::failure::{Exit, Failure};
 use crate::render::json;
 use crate::render::text::Style;
@@ -38,6 +45,8 @@ pub fn run(cli: &Cli) -> Result<Exit, Failure> {
     match &cli.command {
         Command::Status => status::run(&context),
         Command::Vrrp { name, all } => vrrp::run(&context, name.as_deref(), *all),
+        Command::Services { name } => services::run(&context, name.as_deref()),
+        Command::Health { name, all } => health::run(&context, name.as_deref(), *all),
         Command::Watch { reconnect } => watch::run(&context, *reconnect),
         Command::Reload => reload::run(&context),
         Command::Check { file } => check::run(&context, file),
@@ -45,6 +54,7 @@ pub fn run(cli: &Cli) -> Result<Exit, Failure> {
             call::run(&context, socket, method, parameters, *more)
         }
         Command::Introspect { socket, interface } => introspect::run(&context, socket, interface.as_deref()),
+        Command::Realserver { action } => realserver::run(&context, action),
     }
 }
 
@@ -65,6 +75,33 @@ impl Context {
     fn print<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), Failure> {
         write(&if self.json { json::line(value).map_err(io::Error::from)? } else { text(value) })
     }
+}
+
+/// The objects of a daemon, or the one of that name.
+fn objects<T: Object>(context: &Context, daemon: &Daemon, name: Option<&str>) -> Result<Vec<T>, Failure> {
+    let target = daemon.target();
+    let mut client = target.connect(context.timeout)?;
+    let objects = match name {
+        None => object::all(&mut client),
+        Some(name) => object::get(&mut client, name).map(|object| vec![object]),
+    };
+    objects.map_err(|error| no_such::<T>(&error).unwrap_or_else(|| target.failure(error)))
+}
+
+fn no_such<T: Object>(error: &ClientError) -> Option<Failure> {
+    /// What all interfaces say with this error.
+    #[derive(Deserialize)]
+    struct NoSuch {
+        name: String,
+        known: Vec<String>,
+    }
+    let ClientError::Refused(refusal) = error else { return None };
+    if refusal.name != T::NO_SUCH {
+        return None;
+    }
+    let NoSuch { name, known } = refusal.decode().ok()?;
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    Some(Failure::NoSuch { noun: T::NOUN, name, known })
 }
 
 /// Writes to standard output, at once.

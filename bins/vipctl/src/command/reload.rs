@@ -1,4 +1,5 @@
-//! `vipctl reload`: checks what the daemons would read; only if that is good are they told to read it, one by one.
+//! `vipctl reload`: checks what the daemons would read; only if that is good are they told to read it, one by one. When
+//! one refuses, those after it are left as they are: they may depend on what it was to do.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,36 +7,33 @@ use std::path::{Path, PathBuf};
 use vipkit_control::client::ClientError;
 
 use super::Context;
-use crate::daemons::{DAEMONS, Daemon};
-use crate::failure::{Exit, Failure, Unreachable};
+use crate::daemons::Daemon;
+use crate::failure::{Exit, Failure};
+use crate::fleet::{Member, muster};
 use crate::render;
 use crate::render::check::Checked;
-use crate::render::reload::{Outcome, Reload, Reloaded};
+use crate::render::reload::{Outcome, Reload, Told};
 
 pub fn run(context: &Context) -> Result<Exit, Failure> {
-    let asked: Vec<_> = DAEMONS.iter().map(|daemon| (daemon, configuration(daemon, context))).collect();
-    let files: BTreeSet<_> = asked.iter().filter_map(|(_, file)| file.as_ref().ok()).collect();
-    let checked: Vec<_> = files.into_iter().map(|file| check(file)).collect();
+    let members = muster(context.timeout);
+    let running = members.iter().filter_map(|member| member.running.as_ref().ok());
+    let files: BTreeSet<_> = running.map(|running| PathBuf::from(&running.config)).collect();
+    let checked: Vec<_> = files.iter().map(|file| check(file)).collect();
     let is_good = checked.iter().all(|checked| checked.good);
-    let daemons = asked.into_iter().filter_map(|(daemon, file)| {
-        let outcome = match file {
+    let mut daemons: Vec<Told> = Vec::new();
+    for Member { daemon, running } in members {
+        let is_refused = daemons.iter().any(|told| matches!(told.outcome, Outcome::Refused(_)));
+        let outcome = match running {
             Err(error) => Outcome::Unreachable(error),
-            Ok(_) if is_good => tell(daemon, context),
-            Ok(_) => return None,
+            Ok(_) if !is_good => continue,
+            Ok(_) if is_refused => Outcome::NotTold,
+            Ok(_) => tell(daemon, context),
         };
-        Some(Reloaded { name: daemon.name, outcome })
-    });
-    let reload = Reload { daemons: daemons.collect(), checked };
+        daemons.push(Told { name: daemon.name, outcome });
+    }
+    let reload = Reload { checked, daemons };
     context.print(&reload, |reload| render::reload::reload(reload, context.style))?;
     Ok(reload.exit())
-}
-
-/// The file a daemon runs on.
-fn configuration(daemon: &Daemon, context: &Context) -> Result<PathBuf, Unreachable> {
-    let target = daemon.target();
-    let mut client = target.connect(context.timeout)?;
-    let running = (daemon.running)(&mut client).map_err(|error| target.unreachable(&error))?;
-    Ok(running.config.into())
 }
 
 fn check(file: &Path) -> Checked {

@@ -1,14 +1,14 @@
-//! `vipctl status`: asks every daemon how it is.
+//! `vipctl status`: asks every daemon that there should be how it is.
 
 use std::time::SystemTime;
 
 use super::Context;
-use crate::daemons::DAEMONS;
 use crate::failure::{Exit, Failure};
-use crate::{health, render};
+use crate::{fleet, health, render};
 
 pub fn run(context: &Context) -> Result<Exit, Failure> {
-    let reports: Vec<_> = DAEMONS.iter().map(|daemon| daemon.report(context.timeout)).collect();
+    let members = fleet::muster(context.timeout).into_iter();
+    let reports: Vec<_> = members.map(|member| member.report(context.timeout)).collect();
     context.print(&render::status::json(&reports), |_| {
         render::status::status(&reports, SystemTime::now(), context.style)
     })?;

@@ -1,48 +1,74 @@
-//! `vipctl watch`: follows vrrpd's Monitor. As text it outlives the daemon; as JSON it is the stream, and ends with it.
+//! `vipctl watch`: follows the Monitor of every daemon that there should be. As text it outlives them; as JSON it is
+//! their streams, and ends with the first that does. One thread a daemon reads, this one tells.
 
 use std::io;
 use std::os::fd::AsFd as _;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use vipkit_control::call::NoParameters;
 use vipkit_control::client::{ClientError, Replies};
-use vipkit_control::vrrp::MONITOR;
 
 use super::{Context, write};
-use crate::daemons::VRRPD;
+use crate::daemons::Daemon;
 use crate::failure::{Exit, Failure};
-use crate::link::Target;
+use crate::fleet;
 use crate::render::json;
-use crate::render::text::{Text, Tone};
-use crate::render::time;
-use crate::render::watch::Story;
+use crate::render::text::Tone;
+use crate::render::watch::{Tell, remark};
 
-/// Between two attempts to find the daemon again.
+/// Between two attempts to find a daemon again.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Replies that wait to be told; beyond them the daemons wait.
+const WAITING_MAX: usize = 16;
 
 pub fn run(context: &Context, reconnect: bool) -> Result<Exit, Failure> {
     leave_with_the_reader();
-    let target = VRRPD.target();
-    let mut teller = Teller { context, story: Story::default() };
-    let mut stream = follow(context, &target)?;
-    loop {
-        let ended = teller.tell_all(&target, stream)?;
-        let goes_on = reconnect || !context.json;
-        if !goes_on || !is_gone(&ended) {
-            return Err(target.failure(ended));
-        }
-        teller.remark(Tone::Bad, &format!("lost, {ended}; waiting for it"))?;
-        stream = loop {
-            thread::sleep(PAUSE);
-            if let Ok(stream) = follow(context, &target) {
-                break stream;
+    let goes_on = reconnect || !context.json;
+    let members = fleet::muster(context.timeout);
+    let daemons: Vec<_> = members.into_iter().map(|member| member.daemon).collect();
+    let begun: Vec<_> = daemons.iter().map(|daemon| follow(daemon, context.timeout)).collect();
+    let is_hopeless = begun.iter().all(Result::is_err) || !goes_on;
+    let (sender, events) = sync_channel(WAITING_MAX);
+    let mut tellers = Vec::new();
+    for (number, (daemon, begun)) in daemons.into_iter().zip(begun).enumerate() {
+        let teller = Teller { context, daemon, story: (daemon.story)() };
+        let begun = match begun {
+            Ok(begun) => Some(begun),
+            Err(error) if is_hopeless => return Err(daemon.target().failure(error)),
+            Err(error) => {
+                teller.remark(&format!("cannot be followed: {}; waiting for it", teller.why(&error)))?;
+                None
             }
         };
+        tellers.push(teller);
+        let follower = Follower { number, daemon, timeout: context.timeout, goes_on, sender: sender.clone() };
+        thread::spawn(move || follower.run(begun));
     }
+    drop(sender);
+    tell_all(&mut tellers, events, goes_on)
 }
+
+/// Until a stream ends that cannot be begun anew.
+fn tell_all(tellers: &mut [Teller<'_>], events: Receiver<Event>, goes_on: bool) -> Result<Exit, Failure> {
+    for (number, reply) in events {
+        let Some(teller) = tellers.get_mut(number) else { continue };
+        match reply {
+            Ok(reply) => teller.tell(reply)?,
+            Err(error) if goes_on && is_gone(&error) => {
+                teller.remark(&format!("lost, {error}; waiting for it"))?;
+            }
+            Err(error) => return Err(teller.daemon.target().failure(error)),
+        }
+    }
+    Ok(Exit::Unreachable)
+}
+
+/// A reply to the daemon of that number, or the end of its stream.
+type Event = (usize, Result<Value, ClientError>);
 
 /// A stream that has begun.
 struct Begun {
@@ -51,10 +77,10 @@ struct Begun {
 }
 
 /// Only a daemon that answers is there: one that accepts and closes is not.
-fn follow(context: &Context, target: &Target) -> Result<Begun, Failure> {
-    let client = target.connect(context.timeout)?;
-    let mut rest = client.more(MONITOR, &NoParameters {}).map_err(|error| target.failure(error))?;
-    let first = rest.next().unwrap_or(Err(ClientError::Closed)).map_err(|error| target.failure(error))?;
+fn follow(daemon: &Daemon, timeout: Duration) -> Result<Begun, ClientError> {
+    let client = daemon.target().open(timeout)?;
+    let mut rest = client.more(daemon.monitor, &NoParameters {})?;
+    let first = rest.next().unwrap_or(Err(ClientError::Closed))?;
     Ok(Begun { first, rest })
 }
 
@@ -63,46 +89,88 @@ const fn is_gone(error: &ClientError) -> bool {
     matches!(error, ClientError::Closed | ClientError::Io(_) | ClientError::TimedOut(_))
 }
 
+/// Reads the streams of one daemon.
+struct Follower {
+    number: usize,
+    daemon: &'static Daemon,
+    timeout: Duration,
+    goes_on: bool,
+    sender: SyncSender<Event>,
+}
+
+impl Follower {
+    /// Until there is nothing more to read, or nobody to tell it.
+    fn run(self, mut begun: Option<Begun>) {
+        loop {
+            let stream = begun.take().unwrap_or_else(|| self.wait());
+            if !self.hand_over(stream) || !self.goes_on {
+                return;
+            }
+        }
+    }
+
+    /// Reads a stream to its end; whether there is anybody to tell it.
+    fn hand_over(&self, Begun { first, rest }: Begun) -> bool {
+        let ended = std::iter::once(Err(ClientError::Closed));
+        for reply in std::iter::once(Ok(first)).chain(rest).chain(ended) {
+            let is_over = reply.is_err();
+            if self.sender.send((self.number, reply)).is_err() {
+                return false;
+            }
+            if is_over {
+                break;
+            }
+        }
+        true
+    }
+
+    fn wait(&self) -> Begun {
+        loop {
+            thread::sleep(PAUSE);
+            if let Ok(begun) = follow(self.daemon, self.timeout) {
+                return begun;
+            }
+        }
+    }
+}
+
+/// Tells what one daemon says.
 struct Teller<'c> {
     context: &'c Context,
-    story: Story,
+    daemon: &'static Daemon,
+    story: Box<dyn Tell>,
 }
 
 impl Teller<'_> {
-    /// Tells a stream to its end; why it ended.
-    fn tell_all(&mut self, target: &Target, Begun { first, rest }: Begun) -> Result<ClientError, Failure> {
-        for reply in std::iter::once(Ok(first)).chain(rest) {
-            match reply {
-                Ok(reply) => self.tell(target, reply)?,
-                Err(error) => return Ok(error),
-            }
+    fn tell(&mut self, reply: Value) -> Result<(), Failure> {
+        if self.context.json {
+            return write(&json::line(&self.signed(reply)).map_err(io::Error::from)?);
         }
-        Ok(ClientError::Closed)
+        let told = self.story.tell(reply, SystemTime::now(), self.context.style);
+        write(&told.map_err(|error| self.daemon.target().failure(ClientError::Parameters(error)))?)
     }
 
-    fn tell(&mut self, target: &Target, reply: Value) -> Result<(), Failure> {
-        if self.context.json {
-            return write(&json::line(&reply).map_err(io::Error::from)?);
+    /// The reply, and whose it is.
+    fn signed(&self, reply: Value) -> Value {
+        let mut signed = Map::from_iter([("from".to_owned(), Value::from(self.daemon.name))]);
+        match reply {
+            Value::Object(fields) => signed.extend(fields),
+            other => return other,
         }
-        let step =
-            serde_json::from_value(reply).map_err(|error| target.failure(ClientError::Parameters(error)))?;
-        write(&self.story.tell(step, SystemTime::now(), self.context.style))
+        Value::Object(signed)
+    }
+
+    fn why(&self, error: &ClientError) -> String {
+        self.daemon.target().unreachable(error).what
     }
 
     /// Something that is not in the stream.
-    fn remark(&self, tone: Tone, words: &str) -> Result<(), Failure> {
+    fn remark(&self, words: &str) -> Result<(), Failure> {
         if self.context.json {
-            eprintln!("vipctl: {} {words}", VRRPD.name);
+            eprintln!("vipctl: {} {words}", self.daemon.name);
             return Ok(());
         }
-        let mut text = Text::new(self.context.style);
-        text.put(Tone::Faint, &time::stamp(SystemTime::now()))
-            .skip(2)
-            .say(VRRPD.name)
-            .skip(5)
-            .put(tone, words)
-            .end();
-        write(&text.finish())
+        write(&remark(self.daemon.name, Tone::Bad, words, SystemTime::now(), self.context.style))
     }
 }
 

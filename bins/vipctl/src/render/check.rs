@@ -1,10 +1,11 @@
 //! `vipctl check`: a configuration with its faults, each on a line as compilers write them.
 
+use std::fmt;
 use std::path::Path;
 
 use serde::Serialize;
 use vipkit_config::{Config, Faults};
-use vipkit_control::vrrp::Fault;
+use vipkit_control::common::Fault;
 
 use super::text::{Style, Text, Tone};
 
@@ -15,14 +16,40 @@ pub struct Checked {
     pub file: String,
     /// It is good: there are no faults.
     pub good: bool,
-    /// How many there are, if it is good.
-    pub instances: Option<usize>,
+    /// What there is, if it is good.
+    #[serde(flatten)]
+    pub contents: Option<Contents>,
     /// Of the configuration, if it is good.
     pub digest: Option<String>,
     /// All of them; line and column 0 are the file as a whole.
     pub faults: Vec<Fault>,
     /// What is allowed, but hardly meant.
     pub warnings: Vec<Fault>,
+}
+
+/// How much a configuration has of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Contents {
+    /// VRRP instances.
+    pub instances: usize,
+    /// Services.
+    pub services: usize,
+    /// Checks, those of servers included.
+    pub checks: usize,
+}
+
+impl Contents {
+    fn of(config: &Config) -> Self {
+        Self { instances: config.vrrp.len(), services: config.services.len(), checks: config.checks.len() }
+    }
+}
+
+impl fmt::Display for Contents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { instances, services, checks } = *self;
+        let all = [count(instances, "instance"), count(services, "service"), count(checks, "check")];
+        f.write_str(&all.join(", "))
+    }
 }
 
 impl Checked {
@@ -33,7 +60,7 @@ impl Checked {
         Self {
             file: file.display().to_string(),
             good: config.is_some(),
-            instances: config.map(|config| config.vrrp.len()),
+            contents: config.map(Contents::of),
             digest: config.map(|config| config.digest.to_string()),
             faults: loaded.as_ref().err().into_iter().flatten().map(fault).collect(),
             warnings: config.into_iter().flat_map(|config| &config.warnings).map(fault).collect(),
@@ -59,10 +86,8 @@ pub fn check(checked: &Checked, style: Style) -> String {
     let mut text = Text::new(style);
     let Checked { file, faults, warnings, .. } = checked;
     checked_lines(&mut text, checked);
-    let (tone, verdict) = match (&checked.instances, &checked.digest) {
-        (Some(instances), Some(digest)) => {
-            (Tone::Good, format!("good, {}, digest {digest}", count(*instances, "instance")))
-        }
+    let (tone, verdict) = match (&checked.contents, &checked.digest) {
+        (Some(contents), Some(digest)) => (Tone::Good, format!("good, {contents}, digest {digest}")),
         _ => (Tone::Bad, count(faults.len(), "fault")),
     };
     text.say(file).say(": ").put(tone, &verdict);
@@ -115,14 +140,24 @@ mod tests {
     }
 
     #[test]
-    fn a_good_file_has_instances_and_a_digest() {
+    fn a_good_file_has_contents_and_a_digest() {
         let checked = checked(GOOD);
         let digest = checked.digest.clone().unwrap();
         assert!(checked.good);
         assert_eq!(
             check(&checked, Style::Plain),
-            format!("vipkit.toml: good, 1 instance, digest {digest}\n")
+            format!("vipkit.toml: good, 1 instance, 0 services, 0 checks, digest {digest}\n")
         );
+    }
+
+    #[test]
+    fn services_and_checks_are_counted() {
+        let service = "[[service]]\nname = \"web\"\naddress = \"192.168.4.15:80\"\nscheduler = \"wrr\"\nforward = \"dr\"\n\
+                       check = { type = \"tcp\" }\n\
+                       server = [{ address = \"192.168.4.100:80\" }, { address = \"192.168.4.200:80\" }]\n";
+        let checked = checked(&[GOOD, service].concat());
+        assert_eq!(checked.faults, []);
+        assert_eq!(checked.contents.unwrap().to_string(), "1 instance, 1 service, 2 checks");
     }
 
     #[test]

@@ -2,10 +2,14 @@
 //! must not ask, read or print.
 
 pub mod check;
+pub mod checks;
+pub mod digests;
 pub mod introspect;
 pub mod json;
 pub mod notice;
+pub mod realserver;
 pub mod reload;
+pub mod services;
 pub mod status;
 pub mod text;
 pub mod time;

@@ -1,6 +1,7 @@
 //! Labels with words behind them, in the form that all blocks share: what is wrong first, what helps below it.
 
-use vipkit_control::vrrp::{Address, Instance, Notice, Peer, State};
+use vipkit_control::common::Notice;
+use vipkit_control::vrrp::{Address, Instance, Peer, State};
 
 use super::text::{Cell, Text, Tone, plain};
 use crate::health;
@@ -15,16 +16,22 @@ pub const SHOWN: usize = 8;
 /// Faults, warnings and hints of an instance, what its addresses contradict, and what helps.
 pub fn notices(text: &mut Text, instance: &Instance) {
     let misplaced = health::misplaced(instance);
-    let groups = [
-        ("fault", Tone::Bad, instance.faults.iter().chain(None)),
-        ("warning", Tone::Odd, instance.warnings.iter().chain(misplaced.as_ref())),
-        ("hint", Tone::Plain, instance.hints.iter().chain(None)),
-    ];
-    for (label, tone, notices) in groups {
-        for Notice { what, remedy } in notices {
-            text.entry((tone, label.to_owned()), plain(what), INDENT, LABEL);
-            text.entry(plain("remedy"), plain(remedy), INDENT, LABEL);
-        }
+    groups(text, &instance.faults, instance.warnings.iter().chain(misplaced.as_ref()), &instance.hints);
+}
+
+/// Faults, warnings and hints, each with what helps.
+pub fn groups<'n>(
+    text: &mut Text,
+    faults: impl IntoIterator<Item = &'n Notice>,
+    warnings: impl IntoIterator<Item = &'n Notice>,
+    hints: impl IntoIterator<Item = &'n Notice>,
+) {
+    let faults = faults.into_iter().map(|notice| (("fault", Tone::Bad), notice));
+    let warnings = warnings.into_iter().map(|notice| (("warning", Tone::Odd), notice));
+    let hints = hints.into_iter().map(|notice| (("hint", Tone::Plain), notice));
+    for ((label, tone), Notice { what, remedy }) in faults.chain(warnings).chain(hints) {
+        text.entry((tone, label.to_owned()), plain(what), INDENT, LABEL);
+        text.entry(plain("remedy"), plain(remedy), INDENT, LABEL);
     }
 }
 

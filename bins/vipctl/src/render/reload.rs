@@ -1,12 +1,15 @@
 //! `vipctl reload`: what was found in the configuration, and what each daemon did with it.
 
 use serde::Serialize;
+use vipkit_control::common::ConfigRefused;
 use vipkit_control::error::{Error, PERMISSION_DENIED};
-use vipkit_control::vrrp::{CONFIG_REFUSED, ConfigRefused, ReloadReply};
+use vipkit_control::vrrp;
 
 use super::check::{self, Checked};
 use super::notice::INDENT;
 use super::text::{Style, Text, Tone, plain};
+use crate::daemons::Reloaded;
+use crate::digests;
 use crate::failure::{Exit, Unreachable};
 
 /// A reload of everything.
@@ -15,12 +18,12 @@ pub struct Reload {
     /// The configurations that the daemons read; usually one.
     pub checked: Vec<Checked>,
     /// What came of it, daemon by daemon; those that were not asked, because a configuration is faulty, are left out.
-    pub daemons: Vec<Reloaded>,
+    pub daemons: Vec<Told>,
 }
 
 /// What came of a daemon's reload.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Reloaded {
+pub struct Told {
     /// The daemon.
     pub name: &'static str,
     /// What it did.
@@ -33,20 +36,22 @@ pub struct Reloaded {
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It runs the new configuration.
-    Reloaded(ReloadReply),
+    Reloaded(Reloaded),
     /// It changed nothing.
     Refused(Error),
     /// It could not be asked.
     Unreachable(Unreachable),
+    /// It was not told, since one before it refused.
+    NotTold,
 }
 
 impl Reload {
     /// How it ended.
     #[must_use]
     pub fn exit(&self) -> Exit {
-        let of = |daemon: &Reloaded| match daemon.outcome {
+        let of = |daemon: &Told| match daemon.outcome {
             Outcome::Reloaded(_) => Exit::Good,
-            Outcome::Refused(_) => Exit::Bad,
+            Outcome::Refused(_) | Outcome::NotTold => Exit::Bad,
             Outcome::Unreachable(_) => Exit::Unreachable,
         };
         let own = if self.is_good() && self.digests().len() <= 1 { Exit::Good } else { Exit::Bad };
@@ -59,24 +64,17 @@ impl Reload {
         self.checked.iter().all(|checked| checked.good)
     }
 
-    /// Whose digest is which; all of one digest are one entry.
-    fn digests(&self) -> Vec<(&str, Vec<&str>)> {
+    /// Whose digest is which.
+    fn digests(&self) -> Vec<digests::Group<'_>> {
         let files = self
             .checked
             .iter()
             .filter_map(|checked| Some((checked.digest.as_deref()?, checked.file.as_str())));
         let daemons = self.daemons.iter().filter_map(|daemon| match &daemon.outcome {
-            Outcome::Reloaded(reply) => Some((reply.digest.as_str(), daemon.name)),
-            Outcome::Refused(_) | Outcome::Unreachable(_) => None,
+            Outcome::Reloaded(reply) => Some((reply.digest(), daemon.name)),
+            Outcome::Refused(_) | Outcome::Unreachable(_) | Outcome::NotTold => None,
         });
-        let mut digests: Vec<(&str, Vec<&str>)> = Vec::new();
-        for (digest, whose) in files.chain(daemons) {
-            match digests.iter_mut().find(|(known, _)| *known == digest) {
-                Some((_, all)) => all.push(whose),
-                None => digests.push((digest, vec![whose])),
-            }
-        }
-        digests
+        digests::groups(files.chain(daemons))
     }
 }
 
@@ -89,52 +87,55 @@ pub fn reload(reload: &Reload, style: Style) -> String {
         let faults = reload.checked.iter().map(|checked| checked.faults.len()).sum();
         text.put(Tone::Bad, &check::count(faults, "fault")).say("; nothing was reloaded").end();
     }
-    for Reloaded { name, outcome } in &reload.daemons {
+    for Told { name, outcome } in &reload.daemons {
         text.say(name).say(": ");
         match outcome {
             Outcome::Reloaded(reply) => done(&mut text, reply),
             Outcome::Refused(error) => refused(&mut text, error),
-            Outcome::Unreachable(Unreachable { what, remedy }) => {
+            Outcome::Unreachable(Unreachable { what, remedy, .. }) => {
                 text.put(Tone::Bad, "unreachable").end();
                 entry(&mut text, "fault", what);
                 entry(&mut text, "remedy", remedy);
             }
+            Outcome::NotTold => {
+                text.put(Tone::Odd, "not told").say(", it runs what it ran").end();
+            }
         }
     }
-    let digests = reload.digests();
-    if digests.len() > 1 && reload.is_good() {
-        text.put(Tone::Bad, "the digests differ").end();
-        for (digest, whose) in digests {
-            entry(&mut text, digest, &whose.join(", "));
-        }
-        entry(
-            &mut text,
-            "remedy",
-            "the configuration changed meanwhile, or is not read alike by all: `vipctl reload`",
-        );
+    if reload.is_good() {
+        let remedy = "the configuration changed meanwhile, or is not read alike by all: `vipctl reload`";
+        super::digests::split(&mut text, &reload.digests(), remedy);
     }
     text.finish()
 }
 
-fn done(text: &mut Text, ReloadReply { digest, instances }: &ReloadReply) {
-    text.put(Tone::Good, "reloaded").say(&format!(", digest {digest}")).end();
-    for (label, names) in
-        [("added", &instances.added), ("changed", &instances.changed), ("removed", &instances.removed)]
-    {
+fn done(text: &mut Text, reloaded: &Reloaded) {
+    text.put(Tone::Good, "reloaded").say(&format!(", digest {}", reloaded.digest())).end();
+    match reloaded {
+        Reloaded::Health(reply) => entry(text, "checks", &reply.checks.to_string()),
+        Reloaded::Ipvs(reply) => entry(text, "services", &reply.services.to_string()),
+        Reloaded::Vrrp(reply) => instances(text, &reply.instances),
+    }
+}
+
+fn instances(text: &mut Text, vrrp::Reloaded { added, changed, removed, unchanged }: &vrrp::Reloaded) {
+    for (label, names) in [("added", added), ("changed", changed), ("removed", removed)] {
         if !names.is_empty() {
             entry(text, label, &names.join(", "));
         }
     }
-    entry(text, "unchanged", &check::count(instances.unchanged.len(), "instance"));
+    entry(text, "unchanged", &check::count(unchanged.len(), "instance"));
 }
 
 fn refused(text: &mut Text, error: &Error) {
     text.put(Tone::Bad, "refused").say(", nothing was changed").end();
+    // Each interface names the error for itself.
+    if error.name.ends_with(".ConfigRefused")
+        && let Ok(ConfigRefused { faults }) = error.decode()
+    {
+        return check::lines(text, (Tone::Bad, ""), &faults);
+    }
     match error.name.as_str() {
-        CONFIG_REFUSED => match error.decode() {
-            Ok(ConfigRefused { faults }) => check::lines(text, (Tone::Bad, ""), &faults),
-            Err(_) => entry(text, "fault", &error.to_string()),
-        },
         PERMISSION_DENIED => {
             entry(text, "fault", &error.to_string());
             let join = "be root, or a member of group vipkit-admin: `usermod -aG vipkit-admin USER`, then log in again";
@@ -153,9 +154,12 @@ const LABEL: usize = 14;
 
 #[cfg(test)]
 mod tests {
-    use vipkit_control::vrrp::{Fault, Reloaded as Instances};
+    use vipkit_control::common::{Changes, Fault};
+    use vipkit_control::{health, ipvs};
 
     use super::*;
+    use crate::failure::Sign;
+    use crate::render::check::Contents;
 
     fn checked(digest: Option<&str>) -> Checked {
         let fault = Fault {
@@ -168,7 +172,7 @@ mod tests {
         Checked {
             file: "a.toml".to_owned(),
             good: digest.is_some(),
-            instances: digest.map(|_| 2),
+            contents: digest.map(|_| Contents { instances: 2, services: 0, checks: 0 }),
             digest: digest.map(str::to_owned),
             faults: if digest.is_some() { vec![] } else { vec![fault] },
             warnings: vec![],
@@ -176,20 +180,20 @@ mod tests {
     }
 
     fn of(checked: Checked, outcome: Option<Outcome>) -> (String, Exit) {
-        let daemons = outcome.into_iter().map(|outcome| Reloaded { name: "vrrpd", outcome }).collect();
+        let daemons = outcome.into_iter().map(|outcome| Told { name: "vrrpd", outcome }).collect();
         let all = Reload { checked: vec![checked], daemons };
         (reload(&all, Style::Plain), all.exit())
     }
 
     fn done(digest: &str) -> Outcome {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        let instances = Instances {
+        let instances = vrrp::Reloaded {
             added: names(&["a", "b"]),
             removed: names(&["c"]),
             unchanged: names(&["d"]),
             changed: vec![],
         };
-        Outcome::Reloaded(ReloadReply { digest: digest.to_owned(), instances })
+        Outcome::Reloaded(Reloaded::Vrrp(vrrp::ReloadReply { digest: digest.to_owned(), instances }))
     }
 
     #[test]
@@ -230,7 +234,7 @@ the digests differ
         let faults = checked(None).faults;
         let (text, exit) = of(
             checked(Some("1")),
-            Some(Outcome::Refused(Error::new(CONFIG_REFUSED, &ConfigRefused { faults }))),
+            Some(Outcome::Refused(Error::new(vrrp::CONFIG_REFUSED, &ConfigRefused { faults }))),
         );
         assert_eq!(text, "vrrpd: refused, nothing was changed\na.toml:2:1: bad; fix\n");
         assert_eq!(exit, Exit::Bad);
@@ -242,12 +246,51 @@ the digests differ
 
     #[test]
     fn who_cannot_be_asked_is_the_worst() {
-        let lost = Unreachable { what: "gone".to_owned(), remedy: "start it".to_owned() };
+        let lost =
+            Unreachable { what: "gone".to_owned(), remedy: "start it".to_owned(), sign: Sign::Nothing };
         let (text, exit) = of(checked(None), Some(Outcome::Unreachable(lost)));
         assert!(
             text.ends_with("vrrpd: unreachable\n  fault         gone\n  remedy        start it\n"),
             "{text}"
         );
         assert_eq!(exit, Exit::Unreachable);
+    }
+
+    fn all(outcomes: [Outcome; 3]) -> (String, Reload) {
+        let names = ["healthcheckd", "ipvs-sync", "vrrpd"];
+        let daemons = names.into_iter().zip(outcomes).map(|(name, outcome)| Told { name, outcome });
+        let all = Reload { checked: vec![checked(Some("111111111111"))], daemons: daemons.collect() };
+        (reload(&all, Style::Plain), all)
+    }
+
+    #[test]
+    fn all_daemons_say_what_changed() {
+        let digest = || "111111111111".to_owned();
+        let changes = Changes { added: 1, changed: 0, removed: 2, unchanged: 9_000 };
+        let checks = Reloaded::Health(health::ReloadReply { digest: digest(), checks: changes });
+        let services = Reloaded::Ipvs(ipvs::ReloadReply { digest: digest(), services: Changes::default() });
+        let (text, all) = all([Outcome::Reloaded(checks), Outcome::Reloaded(services), done("111111111111")]);
+        let expected = "\
+healthcheckd: reloaded, digest 111111111111
+  checks        1 added, 0 changed, 2 removed, 9000 unchanged
+ipvs-sync: reloaded, digest 111111111111
+  services      0 added, 0 changed, 0 removed, 0 unchanged
+vrrpd: reloaded, digest 111111111111
+  added         a, b
+";
+        assert!(text.starts_with(expected), "{text}");
+        assert_eq!(all.exit(), Exit::Good);
+    }
+
+    #[test]
+    fn after_a_refusal_nobody_is_told() {
+        let denied = || Outcome::Refused(Error::permission_denied(1000, "root"));
+        let (text, all) = all([denied(), Outcome::NotTold, Outcome::NotTold]);
+        let end = "ipvs-sync: not told, it runs what it ran\nvrrpd: not told, it runs what it ran\n";
+        assert!(text.starts_with("healthcheckd: refused, nothing was changed\n"), "{text}");
+        assert!(text.ends_with(end), "{text}");
+        assert_eq!(all.exit(), Exit::Bad);
+        let json = serde_json::to_value(&all).unwrap();
+        assert_eq!(json["daemons"][1], serde_json::json!({"name": "ipvs-sync", "not_told": null}));
     }
 }

@@ -30,6 +30,12 @@ pub fn ago(moment: &str, now: SystemTime) -> String {
     since(moment, now).map_or_else(|| moment.to_owned(), |span| format!("{span} ago"))
 }
 
+/// The same with "for"; what is no moment is shown as it is.
+#[must_use]
+pub fn lasting(moment: &str, now: SystemTime) -> String {
+    since(moment, now).map_or_else(|| moment.to_owned(), |span| format!("for {span}"))
+}
+
 /// A moment in whole seconds: RFC 3339, UTC.
 #[must_use]
 pub fn stamp(moment: SystemTime) -> String {
@@ -40,6 +46,12 @@ pub fn stamp(moment: SystemTime) -> String {
 #[must_use]
 pub fn seconds(seconds: f64) -> String {
     format!("{seconds:.3} s")
+}
+
+/// A span that may be short, in seconds: as milliseconds below one.
+#[must_use]
+pub fn took(span: f64) -> String {
+    if span < 1.0 { format!("{:.1} ms", span * 1000.0) } else { seconds(span) }
 }
 
 #[cfg(test)]
@@ -68,6 +80,12 @@ mod tests {
         assert_eq!(ago("2026-02-03T12:00:07.500Z", now), "2.5 s ago");
         assert_eq!(ago("2026-02-03T12:00:11Z", now), "0.0 s ago");
         assert_eq!(ago("yesterday", now), "yesterday");
+        assert_eq!(lasting("2026-02-03T12:00:07.500Z", now), "for 2.5 s");
         assert_eq!(stamp(now), "2026-02-03T12:00:10Z");
+    }
+
+    #[test]
+    fn short_spans_are_in_milliseconds() {
+        assert_eq!([0.000_21, 0.9, 1.0, 30.0].map(took), ["0.2 ms", "900.0 ms", "1.000 s", "30.000 s"]);
     }
 }

@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod fake;
 #[cfg(test)]
+mod node;
+#[cfg(test)]
+mod objects;
+#[cfg(test)]
 mod program;
 
 use std::fs;
@@ -11,9 +15,10 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use vipkit_control::vrrp::State;
+use vipkit_control::vrrp::{Instance, State};
 
-use fake::{Fake, instance};
+use fake::Fake;
+use objects::instance;
 use program::{Running, code, command, json_of, text, vipctl, wait};
 
 const GOOD: &str =
@@ -87,18 +92,18 @@ fn watch_tells_changes_and_outlives_the_daemon() {
     let folder = TempDir::new().unwrap();
     let fake = Fake::start(&folder, vec![instance("web", State::Backup)]);
     let watch = Running::start(command(&folder, &["watch"]));
-    assert_eq!(watch.words(), "vrrpd     on web1, version 0.1.0, digest 0a1b2c3d4e5f");
-    assert!(watch.words().starts_with("web       Backup for "));
+    assert_eq!(watch.words(), "vrrpd         on web1, version 0.1.0, digest 0a1b2c3d4e5f");
+    assert!(watch.words().starts_with("web           Backup for "));
     fake.put(instance("web", State::Active));
-    assert_eq!(watch.words(), "web       Backup -> Active: because");
-    assert_eq!(watch.words(), "web       192.168.4.80/24 present on eth0");
+    assert_eq!(watch.words(), "web           Backup -> Active: because");
+    assert_eq!(watch.words(), "web           192.168.4.80/24 present on eth0");
     drop(fake);
-    assert_eq!(watch.words(), "vrrpd     lost, the server closed the connection; waiting for it");
+    assert_eq!(watch.words(), "vrrpd         lost, the server closed the connection; waiting for it");
     let fake = Fake::start(&folder, vec![instance("web", State::Active)]);
-    assert!(watch.words().starts_with("vrrpd     on web1, "));
-    assert!(watch.words().starts_with("web       Active for "));
+    assert!(watch.words().starts_with("vrrpd         on web1, "));
+    assert!(watch.words().starts_with("web           Active for "));
     fake.remove("web");
-    assert_eq!(watch.words(), "web       removed");
+    assert_eq!(watch.words(), "web           removed");
 }
 
 #[test]
@@ -113,6 +118,7 @@ fn watch_as_json_is_the_stream_and_ends_with_it() {
     let names: Vec<_> = begun.iter().map(|step| step["step"].as_str().unwrap()).collect();
     assert_eq!(names, ["begin", "page", "level"]);
     assert_eq!(begun[0]["daemon"]["node"], "web1");
+    assert!(begun.iter().all(|reply| reply["from"] == "vrrpd"));
     let expected = serde_json::to_value(instance("web", State::Active)).unwrap();
     assert_eq!(begun[1]["instances"], json!([expected]));
     drop(fake);
@@ -123,12 +129,12 @@ fn watch_as_json_is_the_stream_and_ends_with_it() {
         "{said}"
     );
 
-    let fake = Fake::start(&folder, vec![]);
+    let fake = Fake::<Instance>::start(&folder, vec![]);
     let watch = Running::start(command(&folder, &["watch", "--json", "--reconnect"]));
     assert_eq!(serde_json::from_str::<Value>(&watch.line()).unwrap()["step"], "begin");
     assert_eq!(serde_json::from_str::<Value>(&watch.line()).unwrap()["step"], "level");
     drop(fake);
-    let _fake = Fake::start(&folder, vec![]);
+    let _fake = Fake::<Instance>::start(&folder, vec![]);
     assert_eq!(serde_json::from_str::<Value>(&watch.line()).unwrap()["step"], "begin");
 }
 
@@ -167,17 +173,17 @@ fn reload_checks_first_and_only_then_reloads() {
     let folder = TempDir::new().unwrap();
     let config = folder.path().join("vipkit.toml");
     fs::write(&config, GOOD).unwrap();
-    let fake = Fake::start(&folder, vec![]);
+    let fake = Fake::<Instance>::start(&folder, vec![]);
     let good = vipctl(&folder, &["reload"]);
     assert_eq!(code(&good), Some(0), "{good:?}");
     assert!(text(&good.stdout).starts_with("vrrpd: reloaded, digest "), "{good:?}");
-    assert_eq!(fake.reloads(), 1);
+    assert_eq!(fake.reloads().len(), 1);
 
     fs::write(&config, GOOD.replace("51", "0")).unwrap();
     let bad = vipctl(&folder, &["reload"]);
     assert_eq!(code(&bad), Some(1));
     assert!(text(&bad.stdout).ends_with("1 fault; nothing was reloaded\n"), "{bad:?}");
-    assert_eq!(fake.reloads(), 1);
+    assert_eq!(fake.reloads().len(), 1);
     let value = json_of(&vipctl(&folder, &["reload", "--json"]));
     assert_eq!((&value["checked"][0]["faults"][0]["line"], &value["daemons"]), (&json!(3), &json!([])));
 
@@ -198,7 +204,9 @@ fn check_is_good_or_faulty() {
     fs::write(&file, GOOD).unwrap();
     let good = vipctl(&folder, &["check", path]);
     assert_eq!(code(&good), Some(0));
-    assert!(text(&good.stdout).starts_with(&format!("{path}: good, 1 instance, digest ")));
+    assert!(
+        text(&good.stdout).starts_with(&format!("{path}: good, 1 instance, 0 services, 0 checks, digest "))
+    );
     fs::write(&file, "[vrrp.web]\nprioriy = 1\n").unwrap();
     let bad = vipctl(&folder, &["check", path, "--json"]);
     assert_eq!(code(&bad), Some(1));
@@ -233,7 +241,7 @@ fn call_prints_replies_and_errors() {
 #[test]
 fn introspect_prints_the_program_and_the_interfaces() {
     let folder = TempDir::new().unwrap();
-    let _fake = Fake::start(&folder, vec![]);
+    let _fake = Fake::<Instance>::start(&folder, vec![]);
     let all = text(&vipctl(&folder, &["introspect", "vrrpd"]).stdout);
     for part in ["product     fake\n", "\ninterface org.varlink.service\n", "\ninterface io.vipkit.Vrrp\n"] {
         assert!(all.contains(part), "{part}: {all}");

@@ -1,53 +1,15 @@
-//! `vipctl status`: a line that says whether all is well, a row an instance, and under it why it is so, who is heard,
-//! what is wrong and what helps. To be understood in the middle of the night.
+//! The instances of a status: a row for each, and under it why it is so, who is heard, what is wrong and what helps.
 
 use std::time::SystemTime;
 
-use serde::Serialize;
 use vipkit_control::vrrp::{Instance, Peer};
 
-use super::notice::{self, INDENT, LABEL, SHOWN};
-use super::text::{Cell, Style, Text, Tone, plain, widths};
-use super::time;
-use crate::daemons::{Report, Seen};
-use crate::failure::Unreachable;
-use crate::health::{self, Health};
+use crate::render::notice::{self, INDENT, LABEL, SHOWN};
+use crate::render::text::{Cell, Text, Tone, plain, widths};
+use crate::render::time;
 
-/// As text.
-#[must_use]
-pub fn status(reports: &[Report], now: SystemTime, style: Style) -> String {
-    let mut text = Text::new(style);
-    for (number, report) in reports.iter().enumerate() {
-        if number > 0 {
-            text.end();
-        }
-        match &report.seen {
-            Ok(seen) => show(&mut text, report.name, seen, health::of_report(report), now),
-            Err(error) => lost(&mut text, report.name, error),
-        }
-    }
-    text.finish()
-}
-
-fn lost(text: &mut Text, name: &str, error: &Unreachable) {
-    text.say(name).say(": ").put(Tone::Bad, "unreachable").end();
-    text.entry((Tone::Bad, "fault".to_owned()), plain(&error.what), INDENT, LABEL);
-    text.entry(plain("remedy"), plain(&error.remedy), INDENT, LABEL);
-}
-
-fn show(text: &mut Text, name: &str, Seen { daemon, instances }: &Seen, health: Health, now: SystemTime) {
-    let up = time::since(&daemon.started, now);
-    let up = up.unwrap_or_else(|| format!("since {}", daemon.started));
-    let degraded =
-        instances.iter().filter(|instance| health::of_instance(instance) != Health::Healthy).count();
-    let verdict = match health {
-        Health::Healthy => (Tone::Good, "healthy".to_owned()),
-        _ => (Tone::Bad, format!("degraded, {degraded} of {} instances", instances.len())),
-    };
-    text.say(&format!("{name} on {}: ", daemon.node)).put(verdict.0, &verdict.1);
-    text.say(&format!(" (up {up}, version {})", daemon.version)).end();
-    text.say(&format!("configuration {}, digest {}", daemon.config, daemon.digest)).end();
-    text.end();
+/// All of them.
+pub fn show(text: &mut Text, instances: &[Instance], now: SystemTime) {
     if instances.is_empty() {
         text.say("no instances: the configuration has no [vrrp.NAME]").end();
         return;
@@ -105,69 +67,25 @@ fn heard(peer: &Peer, now: SystemTime) -> Cell {
     plain(format!("{address}, priority {priority}, heard {}", time::ago(last_heard, now)))
 }
 
-/// As JSON: `health`, and of each daemon name, socket, health, and either `daemon` and `instances` as the daemon
-/// gave them or `unreachable`.
-#[must_use]
-pub fn json(reports: &[Report]) -> impl Serialize {
-    #[derive(Serialize)]
-    struct All {
-        health: Health,
-        daemons: Vec<One>,
-    }
-    #[derive(Serialize)]
-    struct One {
-        name: &'static str,
-        socket: String,
-        health: Health,
-        #[serde(flatten)]
-        seen: Option<Seen>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        unreachable: Option<Unreachable>,
-    }
-    let one = |report: &Report| One {
-        name: report.name,
-        socket: report.socket.display().to_string(),
-        health: health::of_report(report),
-        seen: report.seen.as_ref().ok().cloned(),
-        unreachable: report.seen.as_ref().err().cloned(),
-    };
-    All { health: health::of_all(reports), daemons: reports.iter().map(one).collect() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{active, address, backup, fault, notice, now, peer, report, unreachable};
+    use crate::render::text::Style;
+    use crate::testing::{active, address, backup, notice, now, peer};
 
     const FIREWALL: &str = "let protocol 112 in on every node: `firewall-cmd --permanent --add-protocol=vrrp && \
                             firewall-cmd --reload`, `nft insert rule inet filter input ip protocol 112 accept`, or \
                             `iptables -I INPUT -p 112 -j ACCEPT`";
 
-    /// The text of one daemon, without the lines above the table.
     fn table(instances: Vec<Instance>) -> String {
-        let text = status(&[report(instances)], now(), Style::Plain);
-        text.split_once("\n\n").unwrap().1.to_owned()
+        let mut text = Text::new(Style::Plain);
+        show(&mut text, &instances, now());
+        text.finish()
     }
 
     fn assert_text(text: &str, expected: &str) {
         assert_eq!(text, expected, "\n{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 100), "\n{text}");
-    }
-
-    #[test]
-    fn a_healthy_active_is_a_few_lines() {
-        assert_text(
-            &status(&[report(vec![active("VI_1")])], now(), Style::Plain),
-            "\
-vrrpd on web1: healthy (up 3 d 4 h, version 0.1.0)
-configuration /etc/vipkit/vipkit.toml, digest 0a1b2c3d4e5f
-
-NAME  STATE   SINCE         PRIORITY  VRID  INTERFACE  ADDRESSES
-VI_1  Active  3 m 12 s ago  100       51    eth0       192.168.4.80/24 present
-  reason   no advert for 3.609 s
-  peers    none heard
-",
-        );
     }
 
     #[test]
@@ -199,39 +117,6 @@ VI_1  Backup  3 m 12 s ago  100       51    eth0       192.168.4.80/24 absent
            `firewall-cmd --permanent --add-protocol=vrrp && firewall-cmd --reload`,
            `nft insert rule inet filter input ip protocol 112 accept`, or
            `iptables -I INPUT -p 112 -j ACCEPT`
-",
-        );
-    }
-
-    #[test]
-    fn a_fault_comes_with_its_remedy() {
-        assert_text(
-            &status(&[report(vec![fault("VI_1"), backup("mail")])], now(), Style::Plain),
-            "\
-vrrpd on web1: degraded, 1 of 2 instances (up 3 d 4 h, version 0.1.0)
-configuration /etc/vipkit/vipkit.toml, digest 0a1b2c3d4e5f
-
-NAME  STATE   SINCE         PRIORITY  VRID  INTERFACE  ADDRESSES
-VI_1  Fault   3 m 12 s ago  100       51    eth0       192.168.4.80/24 present, not from vrrpd
-  peers    none heard
-  fault    192.168.4.80/24 is on eth0 already, and vrrpd did not put it there
-  remedy   if nothing else needs it: `ip addr del 192.168.4.80/24 dev eth0`; if this host owns it
-           for good: priority = 255
-mail  Backup  3 m 12 s ago  100       51    eth0       192.168.4.80/24 absent
-  reason   192.168.4.100 has priority 150
-  peers    192.168.4.100, priority 150, heard 0.4 s ago
-",
-        );
-    }
-
-    #[test]
-    fn a_daemon_that_cannot_be_asked_says_why() {
-        assert_text(
-            &status(&[unreachable()], now(), Style::Plain),
-            "\
-vrrpd: unreachable
-  fault    vrrpd is not running: there is no /run/vipkit/vrrpd.sock
-  remedy   `systemctl start vrrpd`
 ",
         );
     }
@@ -307,27 +192,9 @@ new    Initialize  3 m 12 s ago  100       51    eth0        192.168.4.80/24 abs
     }
 
     #[test]
-    fn states_have_colours() {
-        let text = status(&[report(vec![active("a"), fault("b")])], now(), Style::Colored);
-        assert!(text.contains("\x1b[32mActive\x1b[0m") && text.contains("\x1b[1;31mFault\x1b[0m"), "{text}");
-    }
-
-    #[test]
     fn what_a_daemon_says_steers_no_terminal() {
         let evil = Instance { reason: "\x1b]0;owned\x07".to_owned(), ..active("a\nb") };
         let text = table(vec![evil]);
         assert!(!text.contains('\x1b') && text.contains("\na\u{fffd}b   Active"), "{text}");
-    }
-
-    #[test]
-    fn json_has_what_the_daemon_said_or_why_nothing() {
-        let value = serde_json::to_value(json(&[report(vec![active("a")]), unreachable()])).unwrap();
-        assert_eq!(value["health"], "unreachable");
-        assert_eq!(value["daemons"][0]["health"], "healthy");
-        assert_eq!(value["daemons"][0]["daemon"]["digest"], "0a1b2c3d4e5f");
-        assert_eq!(value["daemons"][0]["instances"][0]["since"], "2026-02-03T02:56:48.000Z");
-        assert_eq!(value["daemons"][0].get("unreachable"), None);
-        assert_eq!(value["daemons"][1]["unreachable"]["remedy"], "`systemctl start vrrpd`");
-        assert_eq!(value["daemons"][1].get("instances"), None);
     }
 }

@@ -1,48 +1,9 @@
-//! Whether what a daemon says of itself is well. Pure: reports in, a verdict out.
-//! The daemon finds its own faults; here is only what contradicts itself in what it shows.
+//! Whether an instance is well, and what contradicts itself in what vrrpd shows of it.
 
-use serde::Serialize;
-use vipkit_control::vrrp::{Address, Instance, Notice, State};
+use vipkit_control::common::Notice;
+use vipkit_control::vrrp::{Address, Instance, State};
 
-use crate::daemons::Report;
-use crate::failure::Exit;
-
-/// A verdict; the greater, the worse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Health {
-    /// Nothing needs attention.
-    Healthy,
-    /// Something does.
-    Degraded,
-    /// A daemon cannot be asked.
-    Unreachable,
-}
-
-impl From<Health> for Exit {
-    fn from(health: Health) -> Self {
-        match health {
-            Health::Healthy => Self::Good,
-            Health::Degraded => Self::Bad,
-            Health::Unreachable => Self::Unreachable,
-        }
-    }
-}
-
-/// Of all daemons together: the worst.
-#[must_use]
-pub fn of_all(reports: &[Report]) -> Health {
-    reports.iter().map(of_report).max().unwrap_or(Health::Healthy)
-}
-
-/// Of one daemon.
-#[must_use]
-pub fn of_report(report: &Report) -> Health {
-    match &report.seen {
-        Err(_) => Health::Unreachable,
-        Ok(seen) => seen.instances.iter().map(of_instance).max().unwrap_or(Health::Healthy),
-    }
-}
+use super::Health;
 
 /// Of one instance.
 #[must_use]
@@ -94,13 +55,7 @@ pub fn misplaced(instance: &Instance) -> Option<Notice> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{active, backup, fault, notice, report, unreachable};
-
-    #[test]
-    fn a_pair_that_works_is_healthy() {
-        assert_eq!(of_all(&[report(vec![active("a"), backup("b")])]), Health::Healthy);
-        assert_eq!(of_all(&[report(vec![])]), Health::Healthy);
-    }
+    use crate::testing::{active, backup, fault, notice};
 
     #[test]
     fn hints_are_healthy_and_each_of_the_rest_is_not() {
@@ -128,12 +83,5 @@ mod tests {
         ] {
             assert_eq!(with(base, change), Health::Degraded, "{what}");
         }
-    }
-
-    #[test]
-    fn the_worst_counts() {
-        assert_eq!(of_all(&[report(vec![active("a"), fault("b")])]), Health::Degraded);
-        assert_eq!(of_all(&[unreachable(), report(vec![active("a")])]), Health::Unreachable);
-        assert_eq!(Exit::from(Health::Unreachable) as u8, 2);
     }
 }

@@ -1,0 +1,335 @@
+//! `vipctl services`: the services and their servers, as configured and as the kernel's table has them.
+
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+use vipkit_control::common::Notice;
+use vipkit_control::ipvs::{Server, Service, State};
+
+use super::check::count;
+use super::notice::{self, INDENT};
+use super::text::{Cell, Style, Text, Tone, plain, widths};
+use super::time;
+use crate::health::{self, Health};
+
+/// All services as text: a line for each, and a row for each server.
+#[must_use]
+pub fn services(services: &[Service], now: SystemTime, style: Style) -> String {
+    let mut text = Text::new(style);
+    if services.is_empty() {
+        text.say(NONE).end();
+        return text.finish();
+    }
+    let head = ["  SERVER", "FORWARD", "WEIGHT", "TABLE", "STATE", "SINCE", "ACTIVE", "INACT", "REASON"];
+    let head = head.map(plain).to_vec();
+    let row = |service: &Service, server: &Server| {
+        vec![
+            plain(format!("  {}", server.address)),
+            plain(&server.forward),
+            plain(server.weight.to_string()),
+            table(service, server),
+            state(server),
+            since(server, now),
+            plain(server.active_connections.to_string()),
+            plain(server.inactive_connections.to_string()),
+            plain(&server.reason),
+        ]
+    };
+    let rows: Vec<Vec<_>> = services
+        .iter()
+        .map(|service| service.servers.iter().map(|server| row(service, server)).collect())
+        .collect();
+    let mut all: Vec<_> = rows.iter().flatten().cloned().collect();
+    all.push(head.clone());
+    let widths = widths(&all);
+    text.row(&head, &widths);
+    for (service, rows) in services.iter().zip(rows) {
+        line(&mut text, service);
+        rows.iter().for_each(|row| text.row(row, &widths));
+        notices(&mut text, service, health::out_of_place(service).as_ref());
+    }
+    text.finish()
+}
+
+/// What is said when there is none.
+pub const NONE: &str = "no services: the configuration has no [[service]]";
+
+/// The line of a service: `web: tcp 192.168.4.15:80, wrr, persistent for 5 m 0 s, 2 servers up`.
+pub fn line(text: &mut Text, service: &Service) {
+    let Service { name, address, protocol, scheduler, present, .. } = service;
+    text.say(&format!("{name}: {protocol} {address}, {scheduler}, "));
+    if let Some(persistence) = persistence(service) {
+        text.say(&format!("persistent for {persistence}, "));
+    }
+    for (tone, words) in well(service) {
+        text.put(tone, &words);
+    }
+    if !present {
+        let (tone, words) = presence(*present);
+        text.say(", ").put(tone, &words);
+    }
+    text.end();
+}
+
+/// Faults and warnings of a service, what contradicts itself, and what helps.
+pub fn notices(text: &mut Text, service: &Service, odd: Option<&Notice>) {
+    notice::groups(text, &service.faults, service.warnings.iter().chain(odd), &[]);
+}
+
+/// How many servers take connections: `2 servers up`, `1 of 2 servers up`.
+#[must_use]
+pub fn well(service: &Service) -> Vec<Cell> {
+    let all = service.servers.len();
+    let up = service.servers.iter().filter(|server| server.state != State::Down).count();
+    let tone = match up {
+        _ if up == all => Tone::Good,
+        0 => Tone::Bad,
+        _ => Tone::Odd,
+    };
+    let number = if up == all { String::new() } else { format!("{up} of ") };
+    vec![(tone, format!("{number}{} up", count(all, "server")))]
+}
+
+/// Whether a service is in the table.
+#[must_use]
+pub fn presence(present: bool) -> Cell {
+    if present { (Tone::Good, "in the table".to_owned()) } else { (Tone::Bad, "not in the table".to_owned()) }
+}
+
+/// The state acted on, and whether it is an old one.
+#[must_use]
+pub fn state(server: &Server) -> Cell {
+    let (tone, words) = match server.state {
+        State::Up => (Tone::Good, "up"),
+        State::Down => (Tone::Bad, "down"),
+        State::Unknown => (Tone::Odd, "unknown"),
+        State::Unchecked => (Tone::Faint, "unchecked"),
+    };
+    match (server.stale, tone) {
+        (false, tone) => (tone, words.to_owned()),
+        (true, Tone::Bad) => (Tone::Bad, format!("{words}, stale")),
+        (true, _) => (Tone::Odd, format!("{words}, stale")),
+    }
+}
+
+/// The weight in the table.
+#[must_use]
+pub fn table(service: &Service, server: &Server) -> Cell {
+    let words = server.table_weight.map_or_else(|| "none".to_owned(), |weight| weight.to_string());
+    let tone = match (health::is_out_of_place(service, server), server.table_weight == Some(server.weight)) {
+        (true, _) => Tone::Bad,
+        (false, false) => Tone::Odd,
+        (false, true) => Tone::Plain,
+    };
+    (tone, words)
+}
+
+/// When the verdict was given.
+#[must_use]
+pub fn since(server: &Server, now: SystemTime) -> Cell {
+    plain(server.since.as_ref().map_or_else(|| "-".to_owned(), |since| time::ago(since, now)))
+}
+
+/// The servers, those that are not well first.
+#[must_use]
+pub fn by_health(service: &Service) -> Vec<&Server> {
+    let is_well = |server: &&Server| health::of_server(service, server) == Health::Healthy;
+    let (well, wrong): (Vec<_>, Vec<_>) = service.servers.iter().partition(is_well);
+    [wrong, well].concat()
+}
+
+fn persistence(service: &Service) -> Option<String> {
+    let span = time::span(Duration::try_from_secs_f64(service.persistence?).unwrap_or_default());
+    Some(match &service.persistence_netmask {
+        Some(netmask) => format!("{span} (netmask {netmask})"),
+        None => span,
+    })
+}
+
+/// From a label to its words: the longest label, and a gap.
+const LABEL: usize = 13;
+
+/// Everything about one service.
+#[must_use]
+pub fn service(service: &Service, now: SystemTime, style: Style) -> String {
+    let mut text = Text::new(style);
+    line(&mut text, service);
+    for (label, cell) in [
+        ("address", plain(format!("{} {}", service.protocol, service.address))),
+        ("scheduler", plain(&service.scheduler)),
+        ("persistence", plain(persistence(service).unwrap_or_else(|| "none".to_owned()))),
+        ("on failure", plain(&service.on_failure)),
+        ("kernel", presence(service.present)),
+    ] {
+        text.entry(plain(label), cell, INDENT, LABEL);
+    }
+    text.skip(INDENT).say("servers").end();
+    text.table(&verdicts(service, now), INDENT * 2);
+    text.skip(INDENT).say("traffic").end();
+    text.table(&traffic(service), INDENT * 2);
+    notices(&mut text, service, health::out_of_place(service).as_ref());
+    text.finish()
+}
+
+fn verdicts(service: &Service, now: SystemTime) -> Vec<Vec<Cell>> {
+    let head = ["ADDRESS", "FORWARD", "WEIGHT", "TABLE", "STATE", "SINCE", "REASON"];
+    let row = |server: &Server| {
+        vec![
+            plain(&server.address),
+            plain(&server.forward),
+            plain(server.weight.to_string()),
+            table(service, server),
+            state(server),
+            since(server, now),
+            plain(&server.reason),
+        ]
+    };
+    std::iter::once(head.map(plain).to_vec()).chain(service.servers.iter().map(row)).collect()
+}
+
+/// Numbers of connections as they are now, and of what passed since it is in the table.
+fn traffic(service: &Service) -> Vec<Vec<Cell>> {
+    let head =
+        ["", "ACTIVE", "INACTIVE", "PERSISTENT", "CONNECTIONS", "PACKETS IN", "OUT", "BYTES IN", "OUT"];
+    let number = |number: u64| plain(number.to_string());
+    let row = |server: &Server| {
+        let Server { active_connections, inactive_connections, persistent_connections, .. } = server;
+        vec![
+            plain(&server.address),
+            number(u64::from(*active_connections)),
+            number(u64::from(*inactive_connections)),
+            number(u64::from(*persistent_connections)),
+            number(server.connections),
+            number(server.incoming_packets),
+            number(server.outgoing_packets),
+            number(server.incoming_bytes),
+            number(server.outgoing_bytes),
+        ]
+    };
+    let sum = |of: fn(&Server) -> u32| service.servers.iter().map(|server| u64::from(of(server))).sum();
+    let all = vec![
+        plain("service"),
+        number(sum(|server| server.active_connections)),
+        number(sum(|server| server.inactive_connections)),
+        number(sum(|server| server.persistent_connections)),
+        number(service.connections),
+        number(service.incoming_packets),
+        number(service.outgoing_packets),
+        number(service.incoming_bytes),
+        number(service.outgoing_bytes),
+    ];
+    let servers = service.servers.iter().map(row);
+    std::iter::once(head.map(plain).to_vec()).chain(servers).chain([all]).collect()
+}
+
+/// As JSON: the services as the daemon gave them.
+#[must_use]
+pub fn json(services: &[Service]) -> impl Serialize {
+    #[derive(Serialize)]
+    struct All<'a> {
+        services: &'a [Service],
+    }
+    All { services }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{notice, now, removed, server, service as well};
+
+    fn broken() -> Service {
+        Service {
+            servers: vec![removed("192.168.4.100:80", 1), server("192.168.4.200:80", 2)],
+            ..well("web")
+        }
+    }
+
+    #[test]
+    fn servers_stand_under_their_service() {
+        let dns = Service {
+            address: "192.168.4.15:53".to_owned(),
+            protocol: "udp".to_owned(),
+            scheduler: "sh".to_owned(),
+            persistence: Some(300.0),
+            persistence_netmask: Some("255.255.255.0".to_owned()),
+            servers: vec![Server {
+                state: State::Unchecked,
+                since: None,
+                reason: String::new(),
+                ..server("192.168.4.101:53", 1)
+            }],
+            ..well("dns")
+        };
+        let text = services(&[dns, broken()], now(), Style::Plain);
+        assert_eq!(
+            text,
+            "  SERVER            FORWARD  WEIGHT  TABLE  STATE      SINCE         ACTIVE  INACT  REASON
+dns: udp 192.168.4.15:53, sh, persistent for 5 m 0 s (netmask 255.255.255.0), 1 server up
+  192.168.4.101:53  dr       1       1      unchecked  -             3       12
+web: tcp 192.168.4.15:80, wrr, 1 of 2 servers up
+  192.168.4.100:80  dr       1       none   down       3 m 12 s ago  0       0      connection refused
+  192.168.4.200:80  dr       2       2      up         3 d 4 h ago   3       12     connected
+"
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_comes_with_what_helps() {
+        let mut odd = well("web");
+        odd.servers[0].stale = true;
+        odd.servers[1].table_weight = Some(9);
+        odd.warnings.push(notice("all servers but one are down", "look at them"));
+        let absent = Service {
+            present: false,
+            faults: vec![notice("the kernel refuses it: no such scheduler", "`modprobe ip_vs_wrr`")],
+            ..broken()
+        };
+        assert_eq!(
+            services(&[odd, absent], now(), Style::Plain),
+            "  SERVER            FORWARD  WEIGHT  TABLE  STATE      SINCE         ACTIVE  INACT  REASON
+web: tcp 192.168.4.15:80, wrr, 2 servers up
+  192.168.4.100:80  dr       1       1      up, stale  3 d 4 h ago   3       12     connected
+  192.168.4.200:80  dr       2       9      up         3 d 4 h ago   3       12     connected
+  warning  all servers but one are down
+  remedy   look at them
+  warning  192.168.4.200:80 is not in the table as its state asks for
+  remedy   ipvs-sync puts that right at once; if not, `vipctl status` or `journalctl -u ipvs-sync`
+           says why
+web: tcp 192.168.4.15:80, wrr, 1 of 2 servers up, not in the table
+  192.168.4.100:80  dr       1       none   down       3 m 12 s ago  0       0      connection refused
+  192.168.4.200:80  dr       2       2      up         3 d 4 h ago   3       12     connected
+  fault    the kernel refuses it: no such scheduler
+  remedy   `modprobe ip_vs_wrr`
+"
+        );
+    }
+
+    #[test]
+    fn everything_about_one() {
+        assert_eq!(
+            service(&broken(), now(), Style::Plain),
+            "\
+web: tcp 192.168.4.15:80, wrr, 1 of 2 servers up
+  address      tcp 192.168.4.15:80
+  scheduler    wrr
+  persistence  none
+  on failure   remove
+  kernel       in the table
+  servers
+    ADDRESS           FORWARD  WEIGHT  TABLE  STATE  SINCE         REASON
+    192.168.4.100:80  dr       1       none   down   3 m 12 s ago  connection refused
+    192.168.4.200:80  dr       2       2      up     3 d 4 h ago   connected
+  traffic
+                      ACTIVE  INACTIVE  PERSISTENT  CONNECTIONS  PACKETS IN  OUT  BYTES IN  OUT
+    192.168.4.100:80  0       0         0           12           120         0    9600      0
+    192.168.4.200:80  3       12        0           12           120         0    9600      0
+    service           3       12        0           24           240         0    19200     0
+"
+        );
+    }
+
+    #[test]
+    fn none_is_said() {
+        assert_eq!(services(&[], now(), Style::Plain), format!("{NONE}\n"));
+    }
+}

@@ -1,0 +1,109 @@
+//! The services of a status: a line and the servers of each, those that are not well first.
+
+use std::time::SystemTime;
+
+use vipkit_control::ipvs::{Daemon, Server, Service};
+
+use crate::health::{self, Health};
+use crate::render::check::count;
+use crate::render::notice::{INDENT, SHOWN};
+use crate::render::services::{self, by_health, line, notices};
+use crate::render::text::{Cell, Text, Tone, plain};
+
+/// Most services; those that are not well come first.
+const SERVICES: usize = 20;
+
+/// As many of them as a screen bears.
+pub fn show(text: &mut Text, daemon: &Daemon, all: &[Service], now: SystemTime) {
+    if all.is_empty() {
+        text.say(services::NONE).end();
+    }
+    let is_well = |service: &&Service| health::of_service(service) == Health::Healthy;
+    let (well, wrong): (Vec<_>, Vec<_>) = all.iter().partition(is_well);
+    let sorted = [wrong, well].concat();
+    for service in sorted.iter().take(SERVICES) {
+        line(text, service);
+        servers(text, service, now);
+        // Without a fault of the daemon, it is the service's own that it is not there.
+        let odd = health::out_of_place(service).filter(|_| daemon.faults.is_empty());
+        notices(text, service, odd.as_ref());
+    }
+    let more = sorted.len().saturating_sub(SERVICES);
+    if more > 0 {
+        text.put(Tone::Faint, &format!("and {more} more: `vipctl services`")).end();
+    }
+    if daemon.foreign > 0 {
+        let others = count(usize::try_from(daemon.foreign).unwrap_or(usize::MAX), "service");
+        text.put(Tone::Faint, &format!("{others} of others in the table: `ipvsadm -Ln`")).end();
+    }
+}
+
+fn servers(text: &mut Text, service: &Service, now: SystemTime) {
+    let row = |server: &&Server| -> Vec<Cell> {
+        let (tone, table) = services::table(service, server);
+        let is_there = server.table_weight == Some(server.weight);
+        let table = if is_there { String::new() } else { format!(" (table: {table})") };
+        vec![
+            plain(&server.address),
+            (tone, format!("weight {}{table}", server.weight)),
+            services::state(server),
+            services::since(server, now),
+            plain(&server.reason),
+        ]
+    };
+    let servers = by_health(service);
+    text.table(&servers.iter().take(SHOWN).map(row).collect::<Vec<_>>(), INDENT);
+    let more = servers.len().saturating_sub(SHOWN);
+    if more > 0 {
+        let words = format!("and {more} more: `vipctl services {}`", service.name);
+        text.skip(INDENT).put(Tone::Faint, &words).end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::text::Style;
+    use crate::testing::{ipvs_daemon, notice, now, removed, server, service};
+
+    fn text(daemon: &Daemon, services: &[Service]) -> String {
+        let mut text = Text::new(Style::Plain);
+        show(&mut text, daemon, services, now());
+        text.finish()
+    }
+
+    #[test]
+    fn many_stay_on_a_screen_and_what_is_not_well_comes_first() {
+        let mut large = service("large");
+        large.servers = (1..=12).map(|number| server(&format!("10.0.0.{number}:80"), 1)).collect();
+        large.servers[11] = removed("10.0.0.12:80", 1);
+        let mut all: Vec<_> = (0..30).map(|number| service(&format!("s{number:02}"))).collect();
+        all.push(large);
+        let text = text(&Daemon { foreign: 2, ..ipvs_daemon() }, &all);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[0], "large: tcp 192.168.4.15:80, wrr, 11 of 12 servers up");
+        assert_eq!(
+            lines[1],
+            "  10.0.0.12:80  weight 1 (table: none)  down  3 m 12 s ago  connection refused"
+        );
+        assert_eq!(lines[9], "  and 4 more: `vipctl services large`");
+        assert_eq!(lines[10], "s00: tcp 192.168.4.15:80, wrr, 2 servers up");
+        let end = ["and 11 more: `vipctl services`", "2 services of others in the table: `ipvsadm -Ln`"];
+        assert_eq!(lines[lines.len() - 2..], end);
+    }
+
+    #[test]
+    fn what_the_daemon_says_once_is_not_said_of_each_service() {
+        let absent = Service { present: false, ..service("web") };
+        let mut daemon = ipvs_daemon();
+        assert!(text(&daemon, std::slice::from_ref(&absent)).contains("  warning  it is not in the table\n"));
+        daemon.faults.push(notice("the kernel has no IPVS", "`modprobe ip_vs`"));
+        let text = text(&daemon, &[absent]);
+        assert!(text.contains(", not in the table\n") && !text.contains("warning"), "{text}");
+    }
+
+    #[test]
+    fn none_is_said() {
+        assert_eq!(text(&ipvs_daemon(), &[]), format!("{}\n", services::NONE));
+    }
+}
