@@ -1,5 +1,5 @@
 # Sourced by the scripts: makes sure that what a test step needs is here. `need STEP...` installs Debian's packages
-# where it can, and else prints exactly what is missing.
+# where it can, and else prints exactly what is missing. Goes with kernel.sh.
 
 # command:package of Debian and Ubuntu, by step
 needs_of() {
@@ -7,11 +7,27 @@ needs_of() {
     fmt | clippy | unit | conformance | lan | fuzz | tree) echo cc:gcc ;;
     namespaces) echo cc:gcc ip:iproute2 bridge:iproute2 curl:curl setpriv:util-linux keepalived:keepalived ;;
     protocol) echo cc:gcc ip:iproute2 python3:python3 pip3:python3-pip socat:socat jq:jq ;;
+    vm) echo cc:gcc ip:iproute2 bridge:iproute2 curl:curl setpriv:util-linux ipvsadm:ipvsadm python3:python3
+        has_ipvs || needs_of machine ;;
+    machine) echo qemu-system-x86_64:qemu-system-x86 busybox:busybox-static modprobe:kmod cpio:cpio ;;
   esac
 }
 
 need() {
-  local missing=() packages=() entry step
+  local missing=()
+  need_packages "$@"
+  need_rust "$@"
+  if needs_root "$@" && [[ $(id -u) != 0 ]]; then
+    missing+=("root, for network namespaces (without: scripts/test fmt clippy unit conformance lan fuzz tree)")
+  fi
+  ((${#missing[@]})) || return 0
+  printf 'missing: %s\n' "${missing[@]}" >&2
+  return 1
+}
+
+# What follows adds to the caller's `missing`.
+need_packages() {
+  local packages=() entry step
   for step in "$@"; do
     for entry in $(needs_of "$step"); do
       command -v "${entry%%:*}" >/dev/null && continue
@@ -26,6 +42,10 @@ need() {
       [[ $(dpkg-query -W -f '${db:Status-Status}' "$entry" 2>/dev/null) = installed ]] || missing+=("package $entry")
     done
   fi
+}
+
+need_rust() {
+  [[ $* != machine ]] || return 0
   local rust; rust=$(rustc --version 2>/dev/null | awk '{ split($2, v, "."); print v[1] * 1000 + v[2] }')
   if ((${rust:-0} < 1089)) || ! command -v cargo >/dev/null; then
     missing+=("Rust 1.89 or later (https://rustup.rs)")
@@ -33,10 +53,16 @@ need() {
     [[ " $* " != *" fmt "* ]] || cargo fmt --version >/dev/null 2>&1 || missing+=("rustup component add rustfmt")
     [[ " $* " != *" clippy "* ]] || cargo clippy --version >/dev/null 2>&1 || missing+=("rustup component add clippy")
   fi
-  if [[ " $* " == *" namespaces "* || " $* " == *" protocol "* ]] && [[ $(id -u) != 0 ]]; then
-    missing+=("root, for network namespaces (without: scripts/test fmt clippy unit conformance lan fuzz tree)")
-  fi
-  ((${#missing[@]})) || return 0
-  printf 'missing: %s\n' "${missing[@]}" >&2
+}
+
+# In the virtual machine everybody is root.
+needs_root() {
+  local step
+  for step in "$@"; do
+    case $step in
+      namespaces | protocol) return 0 ;;
+      vm) ! has_ipvs || return 0 ;;
+    esac
+  done
   return 1
 }
