@@ -5,13 +5,22 @@ use clap::{Arg, Command, CommandFactory};
 
 use vipctl::cli::Cli;
 
+const HEALTHCHECKD: &str = include_str!("../../docs/man/healthcheckd.8");
+const IPVS_SYNC: &str = include_str!("../../docs/man/ipvs-sync.8");
 const VIPCTL: &str = include_str!("../../docs/man/vipctl.8");
 const VRRPD: &str = include_str!("../../docs/man/vrrpd.8");
 
-/// A command's own arguments as the page writes them; what clap adds by itself is left out.
+/// A command's own arguments as the page writes them, and those of its commands, each once; what clap adds by itself is
+/// left out.
 fn entries(command: &Command) -> Vec<String> {
     let own = |arg: &&Arg| !["help", "version"].contains(&arg.get_id().as_str());
-    command.get_arguments().filter(own).map(entry).collect()
+    let mut entries: Vec<_> = command.get_arguments().filter(own).map(entry).collect();
+    for entry in command.get_subcommands().flat_map(self::entries) {
+        if !entries.contains(&entry) {
+            entries.push(entry);
+        }
+    }
+    entries
 }
 
 fn entry(arg: &Arg) -> String {
@@ -36,14 +45,21 @@ fn section<'t>(page: &'t str, heading: &str) -> &'t str {
 }
 
 #[test]
-fn the_page_of_vrrpd_has_each_option_and_no_other() {
-    assert_eq!(documented(section(VRRPD, "OPTIONS")), entries(&vrrpd::cli::Cli::command()));
+fn the_page_of_a_daemon_has_each_option_and_no_other() {
+    for (page, command) in [
+        (HEALTHCHECKD, healthcheckd::cli::Cli::command()),
+        (IPVS_SYNC, ipvs_sync::cli::Cli::command()),
+        (VRRPD, vrrpd::cli::Cli::command()),
+    ] {
+        assert_eq!(documented(section(page, "OPTIONS")), entries(&command), "{}", command.get_name());
+    }
 }
 
 #[test]
 fn the_page_of_vipctl_has_each_command_with_its_arguments_and_no_other() {
     let vipctl = Cli::command();
-    assert_eq!(documented(section(VIPCTL, "OPTIONS")), entries(&vipctl));
+    let options: Vec<_> = vipctl.get_arguments().filter(|arg| arg.is_global_set()).map(entry).collect();
+    assert_eq!(documented(section(VIPCTL, "OPTIONS")), options);
     let sections: Vec<_> = section(VIPCTL, "COMMANDS").split(".SS ").skip(1).collect();
     let names: Vec<_> = sections.iter().filter_map(|section| section.split([' ', '\n']).next()).collect();
     let expected: Vec<_> = vipctl.get_subcommands().map(Command::get_name).collect();

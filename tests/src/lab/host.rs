@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::namespace::Namespace;
 use super::process::{Ran, run};
@@ -134,7 +135,14 @@ impl Host {
     /// What a web server says to this host, if it does within a second.
     #[must_use]
     pub fn fetch(&self, address: &str) -> Option<String> {
-        let ran = self.run(&["curl", "--silent", "--max-time", "1", &format!("http://{address}/")]);
+        self.fetch_within(address, Duration::from_secs(1))
+    }
+
+    /// What a web server says to this host, if it does in this time.
+    #[must_use]
+    pub fn fetch_within(&self, address: &str, limit: Duration) -> Option<String> {
+        let limit = limit.as_secs_f64().to_string();
+        let ran = self.run(&["curl", "--silent", "--max-time", &limit, &format!("http://{address}/")]);
         (ran.code == 0).then(|| ran.stdout.trim().to_owned())
     }
 

@@ -3,18 +3,24 @@
 //!
 //! ```text
 //! Lab ── Host ── Namespace        a network, its hosts, and where they live (also: what a dead run left)
-//!         ├── Vrrpd, Keepalived   what runs there, each a Process with a log
+//!         ├── Installation ── Daemon   vipkit on it; Vrrpd: one vrrpd alone; Director: all daemons together
+//!         ├── Keepalived          the peer that is not ours; like a Daemon a Process with a log
 //!         ├── WebServer, Sniffer, Injector, AddressWatch
 //! ```
 
 pub mod address_watch;
+pub mod daemon;
+pub mod director;
 pub mod figure;
 pub mod host;
+pub mod httpd;
 pub mod injector;
+pub mod installation;
 pub mod keepalived;
 pub mod namespace;
 pub mod process;
 pub mod sniffer;
+pub mod table_watch;
 pub mod vrrpd;
 pub mod web_server;
 pub mod worker;
@@ -142,8 +148,15 @@ impl Lab {
         let mut evidence = String::new();
         for host in self.hosts.borrow().iter() {
             let _ = writeln!(evidence, "── {}", host.name());
-            for object in ["address", "neighbour"] {
-                evidence += &host.run(&["ip", "-4", "-brief", object]).stdout;
+            for look in [
+                &["ip", "-4", "-brief", "address"][..],
+                &["ip", "-4", "-brief", "neighbour"],
+                &["ipvsadm", "-Ln"],
+            ] {
+                evidence += &host.command(look).output().map_or_else(
+                    |error| error.to_string(),
+                    |ran| String::from_utf8_lossy(&ran.stdout).into_owned(),
+                );
             }
             for path in logs(host.folder()) {
                 let log = fs::read(&path).unwrap_or_default();

@@ -51,7 +51,7 @@ fn faulty_at_start(privilege: Privilege) {
 
     assert_names_all(&run(vrrpd.command(&[]).arg("--check")), file);
     assert_names_all(&vrrpd.vipctl(&["check", file]), file);
-    vrrpd.launch(&mut vrrpd.command(&[]));
+    vrrpd.launch();
     let code = vrrpd.wait();
     assert_names_all(&Ran { code, stdout: String::new(), stderr: vrrpd.log() }, file);
 

@@ -13,7 +13,7 @@ fn a_second_vrrpd(privilege: Privilege) {
     let since = first.instance().since;
 
     let mut second = Vrrpd::named(&pair.web1, "second", privilege, &config(200, ""));
-    second.launch(&mut second.command(&[]));
+    second.launch();
     assert_eq!(second.wait(), 1);
     let named = format!("vrrpd with pid {}", first.pid().unwrap());
     assert!(second.log().contains(&named), "{:?} does not name the first, {named}", second.log());

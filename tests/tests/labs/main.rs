@@ -30,6 +30,7 @@ mod interface;
 mod interop;
 mod lonely;
 mod mishaps;
+mod realserver;
 mod refused;
 mod restart;
 mod socket;

@@ -123,7 +123,8 @@ fn without_a_capability(privilege: Privilege) {
             &["setpriv", "--ambient-caps", "-net_admin", "--inh-caps", "-net_admin"]
         }
     };
-    vrrpd.launch(&mut vrrpd.command(taken));
+    let mut command = vrrpd.command(taken);
+    vrrpd.launch_as(&mut command);
     assert_eq!(vrrpd.wait(), 1);
     assert!(vrrpd.log().contains("CAP_NET_ADMIN missing"), "{}", vrrpd.log());
 }
@@ -134,7 +135,7 @@ fn a_start_that_fails(privilege: Privilege) {
     vrrpd.kill();
     vrrpd.configure("[vrrp.web]\nnonsense = 1");
     assert!(pair.web1.has(VIP));
-    vrrpd.launch(&mut vrrpd.command(&[]));
+    vrrpd.launch();
     assert_eq!(vrrpd.wait(), 1);
     assert!(!pair.web1.has(VIP));
 }

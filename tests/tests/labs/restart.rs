@@ -53,7 +53,7 @@ fn killed_and_started_late(privilege: Privilege) {
     web1.kill();
     pair.wait_for_state(&web2, State::Active, takeover(50));
     assert!(pair.web1.has(VIP), "nobody can have removed it");
-    web1.launch(&mut web1.command(&[]));
+    web1.launch();
     // Whatever a look finds from its first word on must fit together, until it has preempted web2 and after.
     pair.lab.stays("no Backup holds", takeover(100) + INTERVAL, || {
         !is_held_by_backup(&web1) && !is_held_by_backup(&web2)

@@ -7,6 +7,7 @@ use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::time::Duration;
 
 use vipkit_tests::lab::Lab;
+use vipkit_tests::lab::daemon::HAND_OVER;
 use vipkit_tests::lab::host::Host;
 use vipkit_tests::lab::process::Ran;
 use vipkit_tests::lab::vrrpd::{Privilege, Vrrpd};
@@ -15,8 +16,6 @@ use crate::fixture::{SOON, config};
 
 as_root_and_with_two_capabilities!(a_stranger, handed_over, told_to_the_service_manager);
 
-/// LISTEN_PID is the process that the shell becomes; the socket is its standard input, and must be descriptor 3.
-const HAND_OVER: &str = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"";
 const WATCHDOG_USEC: &str = "400000";
 
 fn alone() -> (Lab, Host) {
@@ -56,7 +55,8 @@ fn handed_over(privilege: Privilege) {
     open_to_all(&vrrpd.socket());
     for _ in 0..2 {
         let socket = OwnedFd::from(listener.try_clone().unwrap());
-        vrrpd.start_as(vrrpd.command(&["sh", "-c", HAND_OVER, "sh"]).stdin(socket));
+        let mut command = vrrpd.command(&["sh", "-c", HAND_OVER, "sh"]);
+        vrrpd.start_as(command.stdin(socket));
         assert_eq!(vrrpd.vipctl(&["vrrp", "web"]).code, 0);
         vrrpd.terminate();
         assert!(vrrpd.socket().exists(), "the socket is the service manager's");
@@ -79,7 +79,7 @@ fn told_to_the_service_manager(privilege: Privilege) {
     let mut vrrpd = Vrrpd::new(&host, privilege, &config(100, ""));
     let mut command = vrrpd.command(&[]);
     command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", WATCHDOG_USEC);
-    vrrpd.launch(&mut command);
+    vrrpd.launch_as(&mut command);
     assert!(told_in_time("READY=1"));
     assert!(vrrpd.pid().is_ok(), "ready is when it answers");
     notified.set_read_timeout(Some(Duration::from_millis(400))).unwrap();
