@@ -162,10 +162,10 @@ fn changes_removals_and_queries_are_understood() {
     assert_eq!(Command::parse(&fixture!("flush")[0]), flush);
 }
 
-/// Three connections were made to the one service and destination with `traffic`; the kernel adds up every two seconds.
+/// Three connections were made to the one service and destination with `traffic`.
 fn assert_counted(found: Statistics, traffic: bool) {
     let Statistics { connections, packets_in, packets_out, bytes_in, bytes_out, .. } = found;
-    if traffic && found != Statistics::default() {
+    if traffic {
         assert_eq!(connections, 3);
         // A connection opens, asks and closes: at least five packets to the server and four back, of 52 bytes or more.
         assert!((15..30).contains(&packets_in) && (12..30).contains(&packets_out), "{found:?}");
