@@ -12,9 +12,8 @@ use crate::verdict::Verdict;
 /// Longest file that is read back: all the checks that a configuration can have fit in it many times.
 pub const BYTES_MAX: usize = 64 << 20;
 
-/// A verdict and what it is about.
+/// A verdict and what it is about. What a later version adds is ignored: going back to this one is no reason to forget.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Kept {
     kind: String,
     target: String,
@@ -159,6 +158,15 @@ mod tests {
              \"judged\":\"down\",\"hindered\":false,\"since\":{\"secs_since_epoch\":7,\"nanos_since_epoch\":0},\
              \"reason\":\"refused\",\"generation\":1}}]"
         );
+    }
+
+    #[test]
+    fn what_a_later_version_added_is_ignored() {
+        let kept = [Kept::new(&tcp("192.0.2.1:80"), &verdict(false, 7)).unwrap()];
+        let text = String::from_utf8(emit(&kept)).unwrap();
+        let text =
+            text.replace("\"kind\"", "\"later\":[],\"kind\"").replace("\"judged\"", "\"later\":1,\"judged\"");
+        assert_eq!(parse(text.as_bytes()).unwrap(), kept);
     }
 
     proptest! {

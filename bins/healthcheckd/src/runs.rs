@@ -9,7 +9,7 @@ use vipkit_control::common::Changes;
 use vipkit_control::health::State;
 
 use crate::kept::{Estate, Kept};
-use crate::verdict::{Found, Outcome, Step, Verdict};
+use crate::verdict::{Found, Outcome, Step, Verdict, moved};
 
 /// Identity of a run. Grows, and is never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +21,8 @@ pub struct Run {
     check: Check,
     names: BTreeSet<String>,
     verdict: Verdict,
+    /// The verdict before, while a later one must not be told.
+    told: Option<Verdict>,
     latest: Option<Latest>,
     counters: Counters,
 }
@@ -66,6 +68,12 @@ impl Run {
         &self.verdict
     }
 
+    /// What others are shown of it.
+    #[must_use]
+    pub fn told(&self) -> &Verdict {
+        self.told.as_ref().unwrap_or(&self.verdict)
+    }
+
     /// The latest time that it was run.
     #[must_use]
     pub const fn latest(&self) -> Option<Latest> {
@@ -95,6 +103,7 @@ pub struct Runs {
     runs: BTreeMap<RunId, Run>,
     by_check: BTreeMap<Check, RunId>,
     by_name: BTreeMap<String, RunId>,
+    untold: BTreeSet<RunId>,
     next: u64,
 }
 
@@ -142,17 +151,24 @@ impl Runs {
         done.changes.removed = gone.len() as u64;
         done.touched.extend(gone);
         done.ended = self.runs.iter().filter(|(_, run)| run.names.is_empty()).map(|(id, _)| *id).collect();
+        self.untold.retain(|id| !done.ended.contains(id));
         for run in done.ended.iter().filter_map(|id| self.runs.remove(id)) {
             self.by_check.remove(&run.check);
         }
         let estate = Estate::new(kept);
         for (id, run) in &mut self.runs {
-            let heirloom = run.verdict.judged().is_none().then(|| estate.heirloom(&run.check)).flatten();
-            if let Some(verdict) = heirloom {
-                run.verdict = verdict.inherit(found, now);
+            let before = before.get(id);
+            if before == Some(&run.names) {
+                continue;
             }
-            if heirloom.is_some() || before.get(id) != Some(&run.names) {
-                done.touched.extend(run.names.iter().cloned());
+            done.touched.extend(run.names.iter().cloned());
+            // Who leaves learns nothing new about the target; who joins may have known it as down.
+            let has_joined = before.is_none_or(|before| !run.names.is_subset(before));
+            if has_joined
+                && run.verdict.judged().is_none()
+                && let Some(verdict) = estate.heirloom(&run.check)
+            {
+                run.verdict = verdict.inherit(found, run.verdict.generation(), now);
             }
         }
         done
@@ -168,11 +184,15 @@ impl Runs {
         done.begun.push(id);
         self.by_check.insert(check.clone(), id);
         let (names, verdict) = (BTreeSet::new(), Verdict::unknown(now));
-        self.runs.insert(id, Run { check, names, verdict, latest: None, counters: Counters::default() });
+        self.runs.insert(
+            id,
+            Run { check, names, verdict, told: None, latest: None, counters: Counters::default() },
+        );
         id
     }
 
-    /// Takes in what came of a run that ended now; none if nobody needs it any more.
+    /// Takes in what came of a run that ended now; none if nobody needs it any more. A judgement that changed is not told
+    /// before [`tell`](Self::tell).
     pub fn finished(&mut self, id: RunId, outcome: Outcome, took: Duration, now: SystemTime) -> Option<Step> {
         let run = self.runs.get_mut(&id)?;
         *match outcome {
@@ -181,9 +201,44 @@ impl Runs {
             Outcome::CouldNotRun { .. } => &mut run.counters.could_not_run,
         } += 1;
         run.latest = Some(Latest { ended: now, took });
-        let step = run.verdict.step(outcome, run.check.retries, now);
+        let before = run.verdict.clone();
+        let mut step = run.verdict.step(outcome, run.check.retries, now);
         run.counters.changes += u64::from(step.change.is_some());
+        if run.verdict.judged() != before.judged() {
+            run.told.get_or_insert(before);
+            self.untold.insert(id);
+        }
+        step.news &= run.told.is_none();
         Some(step)
+    }
+
+    /// Runs with a judgement that is not told yet: whoever takes them keeps it first, then [tells](Self::tell) it.
+    #[must_use]
+    pub fn take_untold(&mut self) -> BTreeSet<RunId> {
+        std::mem::take(&mut self.untold)
+    }
+
+    /// From now on others are shown what is known of these runs, unless that changed once more; their names.
+    pub fn tell(&mut self, told: &BTreeSet<RunId>) -> Vec<String> {
+        let mut names = Vec::new();
+        for id in told.difference(&self.untold) {
+            if let Some(run) = self.runs.get_mut(id) {
+                run.told = None;
+                names.extend(run.names.iter().cloned());
+            }
+        }
+        names
+    }
+
+    /// The time of day was set: what was called `from` is called `to` now.
+    pub fn set_times(&mut self, from: SystemTime, to: SystemTime) {
+        for run in self.runs.values_mut() {
+            run.verdict.set_time(from, to);
+            run.told.iter_mut().for_each(|verdict| verdict.set_time(from, to));
+            if let Some(latest) = &mut run.latest {
+                latest.ended = moved(latest.ended, from, to);
+            }
+        }
     }
 
     /// A run.
@@ -243,7 +298,7 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::kept;
-    use crate::verdict::tests::{failed, passed};
+    use crate::verdict::tests::{failed, hindered, passed};
 
     pub(crate) fn tcp(target: &str) -> Check {
         Check {
@@ -313,6 +368,55 @@ pub(crate) mod tests {
         assert_eq!((verdict.state(), verdict.since(), verdict.generation()), (State::Down, at(50), 1));
         assert_eq!(verdict.reason(), "refused (found before the reload)");
         assert_eq!(runs.by_name["b"], other, "not touched");
+    }
+
+    #[test]
+    fn a_reload_that_changes_nothing_judges_nothing() {
+        let mut runs = Runs::default();
+        let rows = [("a", tcp("192.0.2.1:80")), ("b", slower(tcp("192.0.2.1:80")))];
+        reload(&mut runs, &rows);
+        finish(&mut runs, "a", failed());
+        finish(&mut runs, "a", failed());
+        finish(&mut runs, "b", hindered());
+        let done = reload(&mut runs, &rows);
+        assert_eq!(touched(&done), Vec::<&str>::new());
+        let state = |runs: &Runs, name: &str| runs.named(name).unwrap().verdict().state();
+        assert_eq!(state(&runs, "b"), State::CouldNotRun);
+        // But a name that was down does not come back by joining a run that was never judged.
+        let generation = runs.named("b").unwrap().verdict().generation();
+        reload(&mut runs, &[("a", rows[1].1.clone()), rows[1].clone()]);
+        assert_eq!(state(&runs, "a"), State::Down);
+        assert!(runs.named("b").unwrap().verdict().generation() >= generation);
+    }
+
+    #[test]
+    fn a_judgement_is_told_once_it_may_be() {
+        let mut runs = Runs::default();
+        reload(&mut runs, &[("a", tcp("192.0.2.1:80")), ("b", tcp("192.0.2.1:80"))]);
+        let told = |runs: &Runs| runs.named("a").unwrap().told().state();
+        finish(&mut runs, "a", passed());
+        assert_eq!((told(&runs), runs.named("a").unwrap().verdict().state()), (State::Unknown, State::Up));
+        let untold = runs.take_untold();
+        finish(&mut runs, "a", failed());
+        finish(&mut runs, "a", failed());
+        assert!(runs.tell(&untold).is_empty(), "it changed once more");
+        assert_eq!(told(&runs), State::Unknown);
+        let untold = runs.take_untold();
+        assert_eq!(runs.tell(&untold), ["a", "b"]);
+        assert_eq!(told(&runs), State::Down);
+        finish(&mut runs, "a", hindered());
+        assert_eq!(told(&runs), State::CouldNotRun, "nobody acts on that");
+        assert!(runs.take_untold().is_empty());
+    }
+
+    #[test]
+    fn times_follow_the_clock_when_it_is_set() {
+        let mut runs = Runs::default();
+        reload(&mut runs, &[("a", tcp("192.0.2.1:80"))]);
+        finish(&mut runs, "a", passed());
+        runs.set_times(at(0), at(1000));
+        let run = runs.named("a").unwrap();
+        assert_eq!((run.verdict().since(), run.latest().unwrap().ended), (at(1050), at(1050)));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::runs::{Counters, Run};
 /// The check of this name, as its run is.
 #[must_use]
 pub fn check(name: &str, run: &Run) -> Check {
-    let (check, verdict, latest) = (run.check(), run.verdict(), run.latest());
+    let (check, verdict, latest) = (run.check(), run.told(), run.latest());
     Check {
         name: name.to_owned(),
         kind: check.kind.name().to_owned(),
@@ -77,6 +77,8 @@ mod tests {
         assert_eq!(unknown.reason, "not run yet");
         runs.finished(id, passed(), Duration::from_millis(2), at(1));
         runs.finished(id, failed(), Duration::from_millis(2), at(11));
+        let untold = runs.take_untold();
+        runs.tell(&untold);
         let shown = check("web", runs.named("web").unwrap());
         let counters = [("passed", 1), ("failed", 1), ("could_not_run", 0), ("changes", 1)];
         let expected = Check {

@@ -2,7 +2,7 @@
 //! Must not read a clock, and must not know what a kind of check does.
 
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use vipkit_control::health::{Judgement, State};
@@ -34,7 +34,6 @@ pub enum Outcome {
 ///
 /// A run that cannot be done hides the state, not the judgement: whoever acts on it goes on with what was found last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Verdict {
     judged: Option<Judgement>,
     /// The latest run could not be done.
@@ -55,6 +54,16 @@ pub enum Found {
     BeforeRestart,
     /// By the run that this one replaced.
     BeforeReload,
+}
+
+/// A moment by another clock: what one calls `from`, the other calls `to`. None is before 1970.
+#[must_use]
+pub fn moved(moment: SystemTime, from: SystemTime, to: SystemTime) -> SystemTime {
+    let moved = match to.duration_since(from) {
+        Ok(forth) => moment.checked_add(forth),
+        Err(back) => moment.checked_sub(back.duration()),
+    };
+    moved.unwrap_or(UNIX_EPOCH).max(UNIX_EPOCH)
 }
 
 impl fmt::Display for Found {
@@ -112,10 +121,17 @@ impl Verdict {
         }
     }
 
-    /// The same, for a run that did not find it. A time to come is none: the clock was set.
+    /// The same, for a run that did not find it and that had come to this generation itself. A time to come is none: the
+    /// clock was set.
     #[must_use]
-    pub fn inherit(&self, found: Found, now: SystemTime) -> Self {
-        Self { since: self.since.min(now), failures: 0, found: Some(found), ..self.clone() }
+    pub fn inherit(&self, found: Found, generation: u64, now: SystemTime) -> Self {
+        let generation = self.generation.max(generation);
+        Self { since: self.since.min(now), generation, failures: 0, found: Some(found), ..self.clone() }
+    }
+
+    /// The time of day was set: what was called `from` is called `to` now.
+    pub fn set_time(&mut self, from: SystemTime, to: SystemTime) {
+        self.since = moved(self.since, from, to);
     }
 
     /// Takes in what came of a run, at the moment `now`; so many `retries` come before a failure counts. One success
@@ -124,8 +140,13 @@ impl Verdict {
         let before = self.clone();
         let next = match outcome {
             Outcome::Passed { reason } => self.judge(Judgement::Up, reason),
-            Outcome::Failed { .. } if self.judged != Some(Judgement::Down) && self.failures < retries => {
+            Outcome::Failed { reason } if self.judged != Some(Judgement::Down) && self.failures < retries => {
                 self.failures += 1;
+                // Nothing is in the way any more, and nothing better is known than this.
+                if self.hindered || self.judged.is_none() {
+                    self.hindered = false;
+                    self.reason = format!("{reason}: being retried");
+                }
                 Next::Retry
             }
             Outcome::Failed { reason } => self.judge(Judgement::Down, reason),
@@ -184,7 +205,7 @@ impl Verdict {
     #[must_use]
     pub fn reason(&self) -> String {
         match (self.found, self.state()) {
-            (_, State::Unknown) => "not run yet".to_owned(),
+            (_, State::Unknown) if self.failures == 0 => "not run yet".to_owned(),
             (Some(found), _) => format!("{} ({found})", self.reason),
             (None, _) => self.reason.clone(),
         }
@@ -263,11 +284,11 @@ pub(crate) mod tests {
             (&[f, f],       f, Down,        Some(J::Down), 0, Round),
             (&[f, f],       h, CouldNotRun, Some(J::Down), 0, Round),
             (&[h],          p, Up,          Some(J::Up),   0, Round),
-            (&[h],          f, CouldNotRun, None,          1, Retry),
+            (&[h],          f, Unknown,     None,          1, Retry),
             (&[h],          h, CouldNotRun, None,          0, Round),
             (&[h, f],       f, Down,        Some(J::Down), 0, Round),
             (&[p, h],       p, Up,          Some(J::Up),   0, Round),
-            (&[p, h],       f, CouldNotRun, Some(J::Up),   1, Retry),
+            (&[p, h],       f, Up,          Some(J::Up),   1, Retry),
             (&[p, h],       h, CouldNotRun, Some(J::Up),   0, Round),
             (&[p, f, h],    f, Down,        Some(J::Down), 0, Round),
             (&[f, f, h],    p, Up,          Some(J::Up),   0, Round),
@@ -305,6 +326,34 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_failure_that_is_retried_is_the_reason_while_nothing_better_is_known() {
+        type Row<'a> = (&'a [fn() -> Outcome], State, &'a str);
+        let rows: [Row<'_>; 4] = [
+            (&[], State::Unknown, "refused: being retried"),
+            (&[hindered], State::Unknown, "refused: being retried"),
+            (&[passed, hindered], State::Up, "refused: being retried"),
+            (&[passed], State::Up, "connected"),
+        ];
+        for (before, state, reason) in rows {
+            let mut verdict = after(before);
+            verdict.step(failed(), 1, at(12));
+            assert_eq!((verdict.state(), verdict.reason().as_str()), (state, reason));
+        }
+        assert_eq!(Verdict::unknown(at(0)).reason(), "not run yet");
+    }
+
+    #[test]
+    fn times_follow_the_clock_when_it_is_set() {
+        let mut verdict = after(&[passed]);
+        verdict.set_time(at(100), at(1_000_100));
+        assert_eq!(verdict.since(), at(1_000_010));
+        verdict.set_time(at(1_000_100), at(100));
+        assert_eq!(verdict.since(), at(10));
+        verdict.set_time(at(100), at(50));
+        assert_eq!(verdict.since(), at(0), "not before 1970");
+    }
+
+    #[test]
     fn the_same_again_is_no_news_and_another_reason_is() {
         for act in [passed, failed, hindered] {
             let mut verdict = Verdict::unknown(at(0));
@@ -319,13 +368,18 @@ pub(crate) mod tests {
 
     #[test]
     fn what_was_inherited_holds_until_a_run_found_something_itself() {
-        let mut verdict = after(&[failed, failed]).inherit(Found::BeforeRestart, at(50));
+        let mut verdict = after(&[failed, failed]).inherit(Found::BeforeRestart, 0, at(50));
         assert_eq!((verdict.state(), verdict.generation(), verdict.since()), (State::Down, 1, at(10)));
         assert_eq!(verdict.reason(), "refused (found before the restart)");
         let step = verdict.step(failed(), 1, at(60));
         assert!(step.news && step.change.is_none());
         assert_eq!((verdict.reason().as_str(), verdict.since()), ("refused", at(10)));
-        assert_eq!(verdict.inherit(Found::BeforeReload, at(5)).since(), at(5), "the clock was set back");
+        let heir = verdict.inherit(Found::BeforeReload, 7, at(5));
+        assert_eq!(
+            (heir.since(), heir.generation()),
+            (at(5), 7),
+            "the clock was set back; it had changed itself"
+        );
     }
 
     proptest! {
@@ -350,7 +404,7 @@ pub(crate) mod tests {
                     _ => was.judged(),
                 };
                 prop_assert_eq!(verdict.judged(), expected);
-                prop_assert_eq!(verdict.state() == State::CouldNotRun, act == 2 || (act == 1 && in_a_row <= retries && was.state() == State::CouldNotRun));
+                prop_assert_eq!(verdict.state() == State::CouldNotRun, act == 2);
                 prop_assert!(verdict.failures() <= retries);
                 changes += u64::from(step.change.is_some());
                 prop_assert_eq!(verdict.generation(), changes);

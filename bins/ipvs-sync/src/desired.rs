@@ -44,6 +44,27 @@ pub fn is_down(server: &Server, verdicts: &Verdicts) -> bool {
     server.check.as_deref().is_some_and(|check| verdicts.is_down(check))
 }
 
+/// Whether a verdict of this name, SERVICE/ADDRESS, is one on a server of these services.
+#[must_use]
+pub fn is_asked_for(services: &Services, check: &str) -> bool {
+    let service = check.rsplit_once('/').and_then(|(service, _)| services.get(service));
+    service.is_some_and(|service| service.servers.iter().any(|server| server.check.as_deref() == Some(check)))
+}
+
+/// What new services call a check that none of the old ones do, each with what the old ones call the checks of that
+/// server: it may have moved, or its service have another name or address.
+#[must_use]
+pub fn heirs<'a>(old: &'a Services, new: &'a Services) -> Vec<(Vec<&'a str>, &'a str)> {
+    let checked = |services: &'a Services| {
+        let servers = services.values().flat_map(|service| service.servers.iter().map(move |s| (service, s)));
+        servers.filter_map(|(service, s)| Some(((service.protocol, s.address), s.check.as_deref()?)))
+    };
+    let mut known = BTreeMap::<_, Vec<&str>>::new();
+    checked(old).for_each(|(server, check)| known.entry(server).or_default().push(check));
+    let renamed = checked(new).filter(|(_, check)| !is_asked_for(old, check));
+    renamed.filter_map(|(server, check)| Some((known.get(&server)?.clone(), check))).collect()
+}
+
 /// The servers that are out, or silent, on account of a verdict: service and address.
 #[must_use]
 pub fn down(services: &Services, verdicts: &Verdicts) -> BTreeSet<(String, SocketAddr)> {
@@ -138,6 +159,43 @@ mod tests {
         let out: Vec<String> =
             down(&services, &verdicts).iter().map(|(name, a)| format!("{name} {a}")).collect();
         assert_eq!(out, ["dns 192.0.2.91:5353", "web 192.0.2.81:80"]);
+    }
+
+    #[test]
+    fn a_check_is_asked_for_by_the_name_of_its_server() {
+        let services = config(TEXT).services;
+        for (name, asked_for) in [
+            ("web/192.0.2.81:80", true),
+            ("web/192.0.2.81:81", false),
+            ("dns/192.0.2.81:80", false),
+            ("web", false),
+            ("", false),
+        ] {
+            assert_eq!(is_asked_for(&services, name), asked_for, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_server_is_known_by_its_address_wherever_it_moves() {
+        let old = config(TEXT).services;
+        assert_eq!(heirs(&old, &old), []);
+        let renamed = config(&TEXT.replace("'web'", "'www'")).services;
+        let (first, second) = ("web/192.0.2.81:80", "web/192.0.2.82:80");
+        let expected = [(vec![first], "www/192.0.2.81:80"), (vec![second], "www/192.0.2.82:80")];
+        assert_eq!(heirs(&old, &renamed), expected);
+        // Two services swap all but their names: over another protocol it is another server.
+        let tcp = TEXT.replace("'udp'", "'tcp'").replace("192.0.2.91:5353", "192.0.2.91:80");
+        let swapped = tcp.replace("'web'", "'x'").replace("'dns'", "'web'").replace("'x'", "'dns'");
+        let (tcp, swapped) = (config(&tcp).services, config(&swapped).services);
+        assert_eq!(
+            heirs(&tcp, &swapped),
+            [
+                (vec![first], "dns/192.0.2.81:80"),
+                (vec![second], "dns/192.0.2.82:80"),
+                (vec!["dns/192.0.2.91:80"], "web/192.0.2.91:80"),
+            ]
+        );
+        assert_eq!(heirs(&old, &config(&TEXT.replace("'udp'", "'tcp'")).services).len(), 0);
     }
 
     #[test]

@@ -21,9 +21,8 @@ pub struct Kept {
     pub verdicts: BTreeMap<String, Verdict>,
 }
 
-/// The file.
+/// The file. What a later version adds is ignored: going back to this one is no reason to forget.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct File {
     /// The kernel's boot id: with another boot, the table was another.
     boot: String,
@@ -33,7 +32,6 @@ struct File {
 
 /// A service as the file names it.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Identity {
     /// Its number (IANA).
     protocol: u16,
@@ -98,6 +96,20 @@ mod tests {
         assert_eq!(Kept::parse(&kept.emit("boot-1"), "boot-1").unwrap(), kept);
         let after = Kept { services: BTreeSet::new(), ..kept.clone() };
         assert_eq!(Kept::parse(&kept.emit("boot-1"), "boot-2").unwrap(), after);
+    }
+
+    #[test]
+    fn what_a_later_version_added_is_ignored() {
+        let services = BTreeSet::from([service(1, "rr").id]);
+        let verdicts = [("a".to_owned(), verdict(String::new()))].into();
+        let kept = Kept { services, verdicts };
+        let text = String::from_utf8(kept.emit("boot")).unwrap();
+        let mut later = text.clone();
+        for key in ["\"boot\":", "\"protocol\":", "\"judged\":"] {
+            later = later.replace(key, &format!("\"later\":1,{key}"));
+        }
+        assert_eq!(later.len(), text.len() + 3 * "\"later\":1,".len());
+        assert_eq!(Kept::parse(later.as_bytes(), "boot").unwrap(), kept);
     }
 
     #[test]

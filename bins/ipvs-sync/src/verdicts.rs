@@ -9,12 +9,13 @@ use vipkit_control::health::{Check, Judgement, Monitor, State, Step};
 
 /// Most verdicts held: as many as a configuration can ask for. Further ones are not taken in.
 pub const VERDICTS_MAX: usize = CHECKS_MAX + SERVERS_TOTAL_MAX;
+/// Longest name of a check, in bytes: more than that of any service, a slash and any address. Longer ones are passed over.
+const NAME_MAX: usize = 128;
 /// Characters of a reason or a time that are kept.
 const TEXT_MAX: usize = 256;
 
 /// A verdict as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Verdict {
     /// What to act on; none: the check was never judged.
     pub judged: Option<Judgement>,
@@ -83,27 +84,35 @@ impl Verdicts {
         for check in message.checks {
             self.learn(check, &mut news);
         }
-        let removed = |name: &String, _: &Held| message.removed.contains(name);
-        let missing = |_: &String, held: &Held| message.step == Step::Level && !held.listed;
-        self.doubt(&mut news, |name, held| missing(name, held) || removed(name, held));
+        for name in message.removed {
+            if let Some(held) = self.0.get_mut(&name) {
+                held.doubt(&name, &mut news);
+            }
+        }
+        if message.step == Step::Level {
+            let missing = self.0.iter_mut().filter(|(_, held)| !held.listed);
+            missing.for_each(|(name, held)| held.doubt(name, &mut news));
+        }
         news
     }
 
     /// The stream ended: what was heard is held, and shown to be old.
     pub fn lost(&mut self) -> News {
         let mut news = News::default();
-        self.doubt(&mut news, |_, _| true);
+        self.0.iter_mut().for_each(|(name, held)| held.doubt(name, &mut news));
         news
     }
 
-    /// What was judged under one name holds for another that was never judged.
-    pub fn inherit(&mut self, from: &str, to: &str) {
+    /// What was judged under other names holds for one that was never judged; of several judgements, that it is down.
+    pub fn inherit(&mut self, from: &[&str], to: &str) {
         let heir = self.0.get(to);
         if heir.is_some_and(|heir| heir.verdict.judged.is_some()) || self.0.len() >= VERDICTS_MAX {
             return;
         }
         let listed = heir.is_some_and(|heir| heir.listed);
-        if let Some(verdict) = self.get(from).cloned() {
+        let judged = from.iter().filter_map(|name| self.get(name)).filter(|verdict| verdict.judged.is_some());
+        let verdict = judged.max_by_key(|verdict| verdict.judged == Some(Judgement::Down)).cloned();
+        if let Some(verdict) = verdict {
             self.0.insert(to.to_owned(), Held { verdict, fresh: false, listed });
         }
     }
@@ -121,17 +130,22 @@ impl Verdicts {
     }
 
     fn learn(&mut self, check: Check, news: &mut News) {
-        if self.0.len() >= VERDICTS_MAX && !self.0.contains_key(&check.name) {
+        let before = self.0.get(&check.name);
+        if check.name.len() > NAME_MAX || before.is_none() && self.0.len() >= VERDICTS_MAX {
             return;
         }
-        let before = self.0.get(&check.name);
-        let judgement = match check.state {
+        let held = before.map(|held| &held.verdict);
+        let now_judged = match check.state {
             State::Up => Some(Judgement::Up),
             State::Down => Some(Judgement::Down),
             State::Unknown | State::CouldNotRun => None,
         };
-        let held = before.map(|held| &held.verdict);
-        let judged = judgement.or(check.judged).or(held.and_then(|verdict| verdict.judged));
+        // A healthcheckd that was killed before it wrote down what it said, begins with what it found before that.
+        let is_outdated = check.checked.is_none()
+            && held.is_some_and(|held| held.judged.is_some() && check.since < held.since);
+        let judgement = now_judged.filter(|_| !is_outdated);
+        let said = now_judged.or(check.judged).filter(|_| !is_outdated);
+        let judged = said.or(held.and_then(|held| held.judged));
         // Not judged now: the verdict is an old one, and so are its time and reason where they are known.
         let known = held.filter(|held| judgement.is_none() && judged.is_some() && held.judged == judged);
         let verdict = known.cloned().unwrap_or_else(|| Verdict {
@@ -148,13 +162,12 @@ impl Verdicts {
         }
         self.0.insert(check.name, now);
     }
+}
 
-    fn doubt(&mut self, news: &mut News, about: impl Fn(&String, &Held) -> bool) {
-        for (name, held) in &mut self.0 {
-            if held.fresh && about(name, held) {
-                held.fresh = false;
-                news.names.push(name.clone());
-            }
+impl Held {
+    fn doubt(&mut self, name: &str, news: &mut News) {
+        if std::mem::take(&mut self.fresh) {
+            news.names.push(name.to_owned());
         }
     }
 }
@@ -251,13 +264,46 @@ mod tests {
     #[test]
     fn another_name_inherits_what_was_judged_until_it_is_judged_itself() {
         let mut verdicts = heard(vec![check("a", State::Down, None), check("b", State::Unknown, None)]);
-        verdicts.inherit("a", "b");
+        verdicts.inherit(&["a"], "b");
         assert!(verdicts.is_down("b") && verdicts.is_stale("b"));
         verdicts.hear(message(Step::Change, vec![check("b", State::Unknown, None)]));
         assert!(verdicts.is_down("b"), "not judged yet");
         verdicts.hear(message(Step::Change, vec![check("b", State::Up, None)]));
-        verdicts.inherit("a", "b");
+        verdicts.inherit(&["a"], "b");
         assert!(!verdicts.is_down("b"));
+        verdicts.inherit(&["b", "a", "d"], "c");
+        assert!(verdicts.is_down("c"), "of several a down one");
+        verdicts.inherit(&["d"], "e");
+        assert!(verdicts.get("e").is_none());
+    }
+
+    #[test]
+    fn what_was_found_before_what_is_held_is_outdated() {
+        let said = |state, since: &str, checked: Option<&str>| Check {
+            since: format!("2026-01-01T00:00:{since}Z"),
+            checked: checked.map(str::to_owned),
+            ..check("a", state, None)
+        };
+        let mut verdicts = heard(vec![said(State::Down, "10.000", Some("10.000"))]);
+        verdicts.lost();
+        // It was killed before it wrote down that the server is down.
+        let judged = Check { judged: Some(Judgement::Up), ..said(State::CouldNotRun, "09.000", None) };
+        for old in [said(State::Up, "09.000", None), judged] {
+            assert_eq!(verdicts.hear(message(Step::Page, vec![old])), News::default());
+            assert!(verdicts.is_down("a") && verdicts.is_stale("a"));
+        }
+        // Run again, it is what was found, whatever the clock says.
+        verdicts.hear(message(Step::Change, vec![said(State::Up, "09.000", Some("11.000"))]));
+        assert!(!verdicts.is_down("a") && !verdicts.is_stale("a"));
+        verdicts.hear(message(Step::Change, vec![said(State::Down, "12.000", None)]));
+        assert!(verdicts.is_down("a"), "who does not say when it was checked is believed");
+    }
+
+    #[test]
+    fn a_name_that_no_check_can_have_is_passed_over() {
+        let verdicts = heard(vec![check(&"a".repeat(NAME_MAX + 1), State::Down, None)]);
+        assert_eq!(verdicts, Verdicts::default());
+        assert!(heard(vec![check(&"a".repeat(NAME_MAX), State::Down, None)]).is_down(&"a".repeat(NAME_MAX)));
     }
 
     #[test]

@@ -64,7 +64,7 @@ fn a_kernel_without_ipvs_is_one_clear_fault() {
         return;
     }
     let [fault] = &daemon.faults[..] else { panic!("{:?}", daemon.faults) };
-    assert!(fault.what.contains("modprobe ip_vs"), "{fault:?}");
+    assert!(fault.what.contains("ip_vs") && fault.remedy.contains("`modprobe ip_vs`"), "{fault:?}");
     // Nobody waits for a table that cannot follow.
     let began = Instant::now();
     let reply: ReloadReply = ask().unwrap().call(RELOAD, &NoParameters {}).unwrap();

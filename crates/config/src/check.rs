@@ -226,15 +226,20 @@ pub(crate) fn all(
     let mut unknown = Vec::new();
     let mut used = BTreeSet::new();
     for Use { said, servers } in uses {
-        let draft = match said {
-            Said::Own(draft) => Some(draft),
+        let (draft, at) = match said {
+            Said::Own(draft) => (Some(draft), draft.at),
             Said::Name(name, at) => {
                 used.insert(name.as_str());
                 let draft = named.get(name);
                 unknown.extend(draft.is_none().then_some((name, *at)));
-                draft.and_then(Option::as_ref)
+                (draft.and_then(Option::as_ref), *at)
             }
         };
+        let target = draft.filter(|_| servers.len() > 1).and_then(|draft| draft.of(None));
+        if let Some(target) = target.map(|check| check.kind.target()) {
+            let what = format!("{} servers are judged by one target, {target}", servers.len());
+            cx.warn(at, (what, "leave out \"target\": each is checked where it answers".to_owned()));
+        }
         let of = |(name, server): &(String, SocketAddr)| Some((name.clone(), draft?.of(Some(*server))?));
         checks.extend(servers.iter().filter_map(of));
     }
@@ -334,6 +339,21 @@ mod tests {
     }
 
     #[test]
+    fn one_target_for_several_servers_is_a_warning() {
+        let two = "[service.check]\ntype = \"tcp\"\ntarget = \"127.0.0.1:80\"\n\
+                   [[service.server]]\naddress = \"192.0.2.81:80\"\n[[service.server]]\naddress = \"192.0.2.82:80\"";
+        let text = service(two).replace("server = [{ address = \"192.0.2.81:80\" }]\n", "");
+        let warned = "vipkit.toml:5:10: 2 servers are judged by one target, 127.0.0.1:80; \
+                      leave out \"target\": each is checked where it answers";
+        assert_eq!(config(&text).warnings.iter().map(ToString::to_string).collect::<Vec<_>>(), [warned]);
+        for (more, less) in
+            [("target = \"127.0.0.1:80\"\n", ""), ("[[service.server]]\naddress = \"192.0.2.82:80\"", "")]
+        {
+            assert_eq!(config(&text.replace(more, less)).warnings, []);
+        }
+    }
+
+    #[test]
     fn refuses_a_check_that_is_not_there() {
         let more = "[check.nginx]\ntype = \"tcp\"";
         for (name, hint) in [
@@ -387,6 +407,11 @@ mod tests {
             "vipkit.toml:2:8: \"type\" in [check.a] must be \"tcp\", not \"TPC\"; did you mean \"tcp\"?\n\
              vipkit.toml:4:1: unknown key \"retrys\" in [check.a]; did you mean \"retries\"?\n\
              vipkit.toml:5:8: [check.b] has no \"type\"; it is required, and must be \"tcp\""
+        );
+        assert_eq!(
+            faults("[[check]]\ntype = \"tcp\""),
+            "vipkit.toml:1:1: \"check\" at the top level must be a table, not a list; \
+             each is a table with a name, such as [check.web]"
         );
         assert_eq!(
             faults(&service("check = true")),

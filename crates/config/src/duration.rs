@@ -24,6 +24,10 @@ pub(crate) fn duration(field: &mut Field<'_, '_>) -> Option<Duration> {
         field.mistyped(format!("write it in quotes and with a unit, such as \"{number}s\""));
         return None;
     }
+    if let Datum::Float = field.value.datum {
+        field.mistyped("write it in quotes and with a unit, such as \"500ms\"");
+        return None;
+    }
     let text = field.text()?;
     if text.trim_matches(|c: char| c.is_ascii_digit()).is_empty() {
         field.wrong(&quote(text), "a number needs a unit, such as \"1s\" or \"500ms\"");
@@ -79,6 +83,7 @@ pub(crate) fn instead_of(version: Version, length: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::faults;
 
     #[test]
     fn nearest_stay_within_what_the_version_can_carry() {
@@ -92,6 +97,20 @@ mod tests {
             (Version::V3, Duration::MAX, ms(40_950), None),
         ] {
             assert_eq!(nearest(version, length), (below, above), "{version} {length:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_told_to_have_a_unit() {
+        for (value, rest) in [
+            ("5", "an integer; write it in quotes and with a unit, such as \"5s\""),
+            ("0.5", "a float; write it in quotes and with a unit, such as \"500ms\""),
+            ("\"5\"", "\"5\"; a number needs a unit, such as \"1s\" or \"500ms\""),
+            ("\"half\"", "\"half\"; write numbers with units, such as \"1s\", \"500ms\" or \"1m 30s\""),
+        ] {
+            let shown = faults(&format!("[ipvs]\nresync_interval = {value}"));
+            let what = "\"resync_interval\" in [ipvs] must be a duration from a second to an hour";
+            assert_eq!(shown, format!("vipkit.toml:2:19: {what}, not {rest}"));
         }
     }
 

@@ -36,6 +36,11 @@ pub(crate) fn any(field: &mut Field<'_, '_>) -> Option<SocketAddr> {
 pub(crate) fn host(field: &mut Field<'_, '_>) -> Option<IpAddr> {
     let text = field.text()?;
     match text.parse() {
+        Ok(IpAddr::V6(address)) if address.is_unicast_link_local() => {
+            let hint = "write one that means the same on every interface";
+            field.fault(&format!("has {address}, a link-local address"), hint);
+            None
+        }
         Ok(address) => possible(field, address).then_some(address),
         Err(_) => {
             field.wrong(&quote(text), "write it without a port and a prefix, such as \"192.0.2.1\"");
@@ -58,7 +63,16 @@ fn usable(field: &mut Field<'_, '_>, text: &str) -> Option<SocketAddr> {
         field.wrong(&quote(text), "a port is 1 to 65535");
         return None;
     }
-    possible(field, endpoint.ip()).then_some(endpoint)
+    match endpoint {
+        // Every interface may have it, so that it means nothing without one (RFC 4007 §6).
+        SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() && v6.scope_id() == 0 => {
+            let written = format!("[{}%2]:{}", v6.ip(), v6.port());
+            let hint = format!("write it with the number of the interface, such as {written:?}");
+            field.fault(&format!("has {}, a link-local address without an interface", v6.ip()), hint);
+            None
+        }
+        _ => possible(field, endpoint.ip()).then_some(endpoint),
+    }
 }
 
 fn possible(field: &mut Field<'_, '_>, address: IpAddr) -> bool {
@@ -79,6 +93,8 @@ mod tests {
         assert_eq!(the_service(&text).address.to_string(), "203.0.113.7:65535");
         let text = "[check.a]\ntype = \"tcp\"\ntarget = \"[2001:db8::80]:443\"";
         assert_eq!(check(text, "a").kind.target(), "[2001:db8::80]:443");
+        let text = text.replace("2001:db8::80", "fe80::1%2");
+        assert_eq!(check(&text, "a").kind.target(), "[fe80::1%2]:443");
     }
 
     #[test]
@@ -105,6 +121,13 @@ mod tests {
             let expected = format!("vipkit.toml:3:11: \"address\" in [[service]] {rest}");
             assert_service_refused(&[(&format!("address = \"{address}\""), &expected)]);
         }
+        assert_eq!(
+            faults("[check.a]\ntype = \"tcp\"\ntarget = \"[fe80::1]:80\"\nsource = \"fe80::2\""),
+            "vipkit.toml:3:10: \"target\" in [check.a] has fe80::1, a link-local address without an interface; \
+             write it with the number of the interface, such as \"[fe80::1%2]:80\"\n\
+             vipkit.toml:4:10: \"source\" in [check.a] has fe80::2, a link-local address; \
+             write one that means the same on every interface"
+        );
         assert_eq!(
             faults("[check.a]\ntype = \"tcp\"\ntarget = \"::1\"\nsource = \"192.0.2.1/24\""),
             "vipkit.toml:3:10: \"target\" in [check.a] has ::1 without a port; \

@@ -30,7 +30,10 @@ pub(crate) fn tables<T>(
     keys: &'static [About],
     mut read: impl FnMut(Section<'_, '_>) -> Option<T>,
 ) -> Option<BTreeMap<String, T>> {
-    let table = field.table()?;
+    let Datum::Table(table) = &field.value.datum else {
+        field.mistyped(format!("each is a table with a name, such as {example}"));
+        return None;
+    };
     if table.len() > *most {
         field.fault(&format!("has {} {noun}s", table.len()), format!("{most} are the most"));
         return None;

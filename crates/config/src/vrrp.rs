@@ -437,7 +437,7 @@ mod tests {
         assert_eq!(
             faults("[[vrrp]]"),
             "vipkit.toml:1:1: \"vrrp\" at the top level must be a table, not a list; \
-             write it in braces, or under [vrrp]"
+             each is a table with a name, such as [vrrp.web]"
         );
     }
 

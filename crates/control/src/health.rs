@@ -62,7 +62,7 @@ pub enum State {
     Up,
     /// The target is not.
     Down,
-    /// Never run.
+    /// Nothing was found yet.
     Unknown,
     /// Something on this host keeps the check from being run.
     CouldNotRun,
@@ -95,7 +95,7 @@ pub struct Check {
     pub since: String,
     /// Why it is in this state.
     pub reason: String,
-    /// Grows by one whenever the state changes; kept over restarts.
+    /// Grows by one whenever the state changes; kept over restarts, begins anew with another target.
     pub generation: u64,
     /// Failures in a row that are retried before they count.
     pub failures: u32,
@@ -113,7 +113,7 @@ pub struct Check {
     pub retry_delay: f64,
     /// Checks that have the same run, this one included.
     pub shared_by: u64,
-    /// Monotonic since the daemon started.
+    /// Monotonic since the run began: with the daemon, or with a reload that changed the check.
     pub counters: BTreeMap<String, u64>,
 }
 

@@ -27,11 +27,16 @@ impl Epoch {
         if step > CLOCK_STEP { read } else { self }
     }
 
+    /// A moment in wall time.
+    #[must_use]
+    pub fn wall(self, moment: Mono) -> SystemTime {
+        self.0.checked_add(moment.since_start()).unwrap_or(self.0)
+    }
+
     /// A moment in wall time: RFC 3339, UTC.
     #[must_use]
     pub fn time(self, moment: Mono) -> String {
-        let wall = self.0.checked_add(moment.since_start()).unwrap_or(self.0);
-        let since = wall.duration_since(UNIX_EPOCH).unwrap_or_default().min(LAST);
+        let since = self.wall(moment).duration_since(UNIX_EPOCH).unwrap_or_default().min(LAST);
         humantime::format_rfc3339_millis(UNIX_EPOCH + since).to_string()
     }
 }

@@ -9,22 +9,36 @@ use crate::units::Mono;
 /// Silence after a line of a kind.
 pub const SILENCE: Duration = Duration::from_secs(60);
 
-/// Which kinds were logged lately.
-#[derive(Clone, Debug, Default)]
-pub struct Limiter(BTreeMap<&'static str, (Mono, u64)>);
+/// Most kinds that are told apart at a time; lines of further ones are kept back.
+pub const KINDS_MAX: usize = 1024;
 
-impl Limiter {
+/// Which kinds were logged lately.
+#[derive(Clone, Debug)]
+pub struct Limiter<K = &'static str>(BTreeMap<K, (Mono, u64)>);
+
+impl<K> Default for Limiter<K> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<K: Ord> Limiter<K> {
     /// Whether a line of this kind may be logged now; if so, how many were kept back before it.
-    pub fn admit(&mut self, kind: &'static str, now: Mono) -> Option<u64> {
-        match self.0.get_mut(kind) {
+    pub fn admit(&mut self, kind: K, now: Mono) -> Option<u64> {
+        match self.0.get_mut(&kind) {
             Some((until, kept_back)) if now < *until => {
                 *kept_back += 1;
                 None
             }
-            before => {
-                let kept_back = before.map_or(0, |(_, kept_back)| *kept_back);
-                self.0.insert(kind, (now + SILENCE, 0));
-                Some(kept_back)
+            Some((until, kept_back)) => {
+                *until = now + SILENCE;
+                Some(std::mem::take(kept_back))
+            }
+            None => {
+                if self.0.len() >= KINDS_MAX {
+                    self.0.retain(|_, (until, _)| now < *until);
+                }
+                (self.0.len() < KINDS_MAX).then(|| self.0.insert(kind, (now + SILENCE, 0))).map(|_| 0)
             }
         }
     }
@@ -46,5 +60,16 @@ mod tests {
         }
         assert_eq!(lines, [(0, 0), (60_000, 59_999), (120_000, 59_999)]);
         assert_eq!(limiter.admit("another kind", Mono(0)), Some(0));
+    }
+
+    #[test]
+    fn the_kinds_told_apart_are_bounded() {
+        let mut limiter = Limiter::default();
+        let admitted = |limiter: &mut Limiter<usize>, kinds: std::ops::Range<usize>, now| {
+            kinds.filter(|kind| limiter.admit(*kind, now).is_some()).count()
+        };
+        assert_eq!(admitted(&mut limiter, 0..2 * KINDS_MAX, Mono(0)), KINDS_MAX);
+        assert_eq!(admitted(&mut limiter, 0..2 * KINDS_MAX, Mono(1)), 0);
+        assert_eq!(admitted(&mut limiter, KINDS_MAX..3 * KINDS_MAX, Mono(0) + SILENCE), KINDS_MAX);
     }
 }

@@ -1,6 +1,6 @@
 //! What every daemon of vipkit does alike around its own job: command line (`cli`), configuration at the start (`check`)
-//! and again (`reload`), log, clock, files of its own (`state`), what it tells of itself (`identity`, `mouth`), and its
-//! socket, signals and service manager (`outside`). Parts to put together, not a frame to fill in.
+//! and again (`reload`), log, clock, files of its own (`state`), what it tells of itself (`identity`, `mouth`), that it is
+//! the only one (`lock`), and its socket, signals and service manager (`outside`). Parts to put together, not a frame to fill in.
 //! Must not know what any daemon is for: no VRRP, no checks, no IPVS.
 #![forbid(unsafe_code)]
 
@@ -8,6 +8,7 @@ pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod identity;
+pub mod lock;
 pub mod log;
 pub mod mouth;
 pub mod outside;

@@ -1,13 +1,14 @@
-//! What the mouths of all daemons have in common: lists in pages, a refused configuration, and what the log says of
+//! What the mouths of all daemons have in common: lists in pages, names that are not there, a refused configuration, and what the log says of
 //! callers. Must not know an interface.
 
 use std::cell::RefCell;
 
 use tracing::{info, warn};
 use vipkit_config::Faults;
+use vipkit_control::call::{Call, NoParameters};
 use vipkit_control::common::{ConfigRefused, Fault, ListParameters};
 use vipkit_control::error::Error;
-use vipkit_control::handler::Event;
+use vipkit_control::handler::{Event, Outcome};
 use vipkit_control::monitor::Source;
 use vipkit_control::page::{MAX_OBJECTS, Page};
 use vipkit_core::limit::Limiter;
@@ -42,6 +43,27 @@ pub fn list<S: Source>(
         last = Some(name);
     }
     Ok((objects, None))
+}
+
+/// The object of this name; or what `no_such` makes of the names that there are, as many as a message takes.
+///
+/// # Errors
+/// There is none.
+pub fn get<S: Source>(
+    source: &S,
+    name: &str,
+    no_such: impl FnOnce(Vec<String>) -> Error,
+) -> Result<S::Object, Error> {
+    source.object(name).ok_or_else(|| no_such(source.names().into_iter().take(MAX_OBJECTS).collect()))
+}
+
+/// What comes of a call of a method that has no parameters.
+#[must_use]
+pub fn bare(call: &Call, outcome: impl FnOnce() -> Outcome) -> Outcome {
+    match call.parameters() {
+        Ok(NoParameters {}) => outcome(),
+        Err(error) => Outcome::reply::<()>(Err(error)),
+    }
 }
 
 /// The error of this name, with as many faults as a message takes; the log has them all.
@@ -160,6 +182,19 @@ mod tests {
             let error = list(&Numbers(1), &ListParameters { cursor: None, limit: Some(limit) }).unwrap_err();
             assert_eq!(error, Error::invalid_parameter("limit"), "{limit}");
         }
+    }
+
+    #[test]
+    fn a_name_that_is_not_there_is_answered_with_those_that_are() {
+        let none = |_| Error::invalid_parameter("name");
+        assert_eq!(get(&Numbers(600), "0599", none).ok(), Some(599));
+        let mut known = Vec::new();
+        let no_such = |names| {
+            known = names;
+            Error::invalid_parameter("name")
+        };
+        assert!(get(&Numbers(600), "none", no_such).is_err());
+        assert_eq!((known.len(), known[0].as_str()), (MAX_OBJECTS, "0000"));
     }
 
     #[test]

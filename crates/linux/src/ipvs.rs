@@ -25,9 +25,7 @@ pub struct Ipvs {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum IpvsError {
     /// The kernel has no IPVS and could not load it.
-    #[error(
-        "the kernel has no IPVS: load its module `ip_vs` (`modprobe ip_vs`; for a container, on the host)"
-    )]
+    #[error("the kernel has no IPVS: its module ip_vs is not loaded")]
     NotAvailable,
     /// The kernel refused, or did not answer.
     #[error("IPVS: {0}")]
@@ -198,7 +196,8 @@ fn destination(reply: Reply) -> Option<Destination> {
 pub const BATCH: usize = 100;
 /// With the last message, which is less than 128 KiB, a batch fits in any send buffer.
 const BATCH_BYTES: usize = 32 * 1024;
-const MAX_DESTINATIONS: usize = 65536;
+/// As many as a configuration can have, and as many of others.
+const MAX_DESTINATIONS: usize = 2 * 65536;
 
 #[cfg(test)]
 mod tests;

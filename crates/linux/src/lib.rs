@@ -13,6 +13,7 @@
 //! | serve a Unix socket, know who calls | [`listen`], [`peer`] |
 //! | run once per network namespace, know what it lacks | [`namespace_lock`], [`capabilities`] |
 //! | remember across a restart | [`state_file`], [`heartbeat`] |
+//! | have many files open, keep memory in place | [`open_files`], [`memory`] |
 //!
 //! Nothing here waits but the `async` functions, and what runs before the loop and says so. What must be called
 //! within a tokio runtime says so too.
@@ -25,8 +26,10 @@ mod generic_netlink;
 pub mod heartbeat;
 pub mod ipvs;
 pub mod listen;
+pub mod memory;
 pub mod namespace_lock;
 mod netlink;
+pub mod open_files;
 pub mod packet_socket;
 pub mod peer;
 pub mod route;

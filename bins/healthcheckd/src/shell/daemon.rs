@@ -2,37 +2,43 @@
 //! tasks in `shell`, one at a time, on one thread. Nothing here may wait.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
-use vipkit_config::Config;
+use vipkit_config::{Check, Config};
 use vipkit_control::common::Changes;
 use vipkit_control::health::{ReloadReply, State};
 use vipkit_control::monitor::Feed;
+use vipkit_core::epoch::Epoch;
 use vipkit_core::limit::Limiter;
 use vipkit_core::units::Mono;
 use vipkit_daemon::clock::now;
 use vipkit_daemon::identity::Identity;
-use vipkit_linux::clock;
 
 use super::kind::{self, Running};
 use crate::kept::{self, Kept};
 use crate::runs::{Run, RunId, Runs};
 use crate::schedule::Schedule;
 use crate::status::word;
-use crate::verdict::{Change, Found, Next, Outcome, Step};
+use crate::verdict::{Change, Found, Next, Outcome, Step, Verdict};
 
 /// Times of at least this length are logged without milliseconds.
 const LONG: Duration = Duration::from_secs(10);
+/// Checks that start later than this are worth a line in the log.
+const LATE: Duration = Duration::from_secs(1);
 
 /// The daemon.
 pub struct Daemon {
     identity: Identity,
     runs: Runs,
     schedule: Schedule,
-    limiter: Limiter,
+    /// By what hinders checks, and by other things that are not of one target alone.
+    limiter: Limiter<String>,
+    /// What all times are by.
+    epoch: Epoch,
     feed: Feed,
     /// Wakes the task that writes the file.
     changed: Rc<Notify>,
@@ -45,6 +51,7 @@ impl Daemon {
     #[must_use]
     pub fn new(identity: Identity, config: Config, kept: &[Kept]) -> Rc<RefCell<Self>> {
         let mut daemon = Self {
+            epoch: identity.epoch(),
             identity,
             runs: Runs::default(),
             schedule: Schedule::default(),
@@ -68,7 +75,8 @@ impl Daemon {
 
     fn configure(&mut self, config: Config, kept: &[Kept], found: Found) -> Changes {
         self.identity.configured(&config);
-        let done = self.runs.configure(config.checks, kept, found, clock::wall());
+        let wall = self.wall();
+        let done = self.runs.configure(config.checks, kept, found, wall);
         done.ended.iter().for_each(|id| self.schedule.remove(*id));
         let now = now();
         for (id, run) in done.begun.iter().filter_map(|id| Some((*id, self.runs.run(*id)?))) {
@@ -84,6 +92,7 @@ impl Daemon {
     /// What to run now, if anything is due.
     pub fn start(&mut self) -> Option<(RunId, Running)> {
         let id = self.schedule.start(now())?;
+        self.log_lateness();
         let check = self.runs.run(id)?.check();
         Some((id, kind::checker(&check.kind).run(check.timeout)))
     }
@@ -96,10 +105,9 @@ impl Daemon {
 
     /// Takes in what came of a run.
     pub fn finished(&mut self, id: RunId, outcome: Outcome, took: Duration) {
+        let wall = self.wall();
         // Nobody needs it any more.
-        let Some(Step { next, news, change }) = self.runs.finished(id, outcome, took, clock::wall()) else {
-            return;
-        };
+        let Some(Step { next, news, change }) = self.runs.finished(id, outcome, took, wall) else { return };
         let Some(run) = self.runs.run(id) else { return };
         let delay = (next == Next::Retry).then(|| run.check().retry_delay);
         self.schedule.finished(id, delay, now());
@@ -112,9 +120,49 @@ impl Daemon {
         }
     }
 
+    /// The verdicts to be kept, and the runs to [tell](Self::tell) of when they are.
+    pub fn keep(&mut self) -> (Vec<(Check, Verdict)>, BTreeSet<RunId>) {
+        (self.runs.verdicts(), self.runs.take_untold())
+    }
+
+    /// Tells what is known of these runs.
+    pub fn tell(&mut self, runs: &BTreeSet<RunId>) {
+        self.runs.tell(runs).iter().for_each(|name| self.feed.touch(name));
+    }
+
+    /// Tells all that is known, kept or not.
+    pub fn tell_all(&mut self) {
+        let untold = self.runs.take_untold();
+        self.tell(&untold);
+    }
+
+    /// The time of day. When it is set, all times are set with it: they tell how long ago something was.
+    fn wall(&mut self) -> SystemTime {
+        let epoch = self.identity.epoch();
+        if epoch != self.epoch {
+            let [from, to] = [self.epoch, epoch].map(|epoch| epoch.wall(Mono(0)));
+            self.runs.set_times(from, to);
+            self.epoch = epoch;
+            self.runs.names().for_each(|name| self.feed.touch(name));
+            self.changed.notify_one();
+        }
+        epoch.wall(now())
+    }
+
+    fn log_lateness(&mut self) {
+        let late = self.schedule.lateness().latest;
+        if late >= LATE && self.limiter.admit("late".to_owned(), now()).is_some() {
+            let late = humantime::format_duration(Duration::from_secs(late.as_secs()));
+            warn!(
+                "checks start {late} late: this host stood still, or more are due than can run; then raise LimitNOFILE= of \
+                 healthcheckd, or give them longer intervals or shorter timeouts"
+            );
+        }
+    }
+
     /// Verdicts could not be written.
     pub fn not_saved(&mut self, why: &anyhow::Error) {
-        if self.limiter.admit("file of verdicts", now()).is_some() {
+        if self.limiter.admit("file of verdicts".to_owned(), now()).is_some() {
             error!("{why:#}: after a restart, nothing would be known of what is found now");
         }
     }
@@ -157,7 +205,7 @@ impl Daemon {
 }
 
 /// One line for a run, whoever shares it. Where this host is the cause, it has the same for all: one of a kind.
-fn log(run: &Run, change: &Change, limiter: &mut Limiter) {
+fn log(run: &Run, change: &Change, limiter: &mut Limiter<String>) {
     let (verdict, from) = (run.verdict(), word(change.from));
     let state = verdict.state();
     let lasted = match change.lasted {
@@ -170,8 +218,8 @@ fn log(run: &Run, change: &Change, limiter: &mut Limiter) {
     let line = format!("{}: {}, was {from} for {lasted}: {}", run.label(), word(state), verdict.reason());
     let kept_back = match (change.rejudged, state) {
         (true, _) => Some(0),
-        (false, State::CouldNotRun) => limiter.admit(run.check().kind.name(), now()),
-        (false, _) => limiter.admit("runs again", now()),
+        (false, State::CouldNotRun) => limiter.admit(verdict.reason(), now()),
+        (false, _) => limiter.admit("runs again".to_owned(), now()),
     };
     let more = match kept_back {
         None => return,

@@ -10,7 +10,6 @@
 mod daemon;
 mod kind;
 mod mouth;
-mod open_files;
 mod runner;
 mod settle;
 
@@ -27,6 +26,7 @@ use vipkit_daemon::log::Log;
 use vipkit_daemon::outside::{self, Outside};
 use vipkit_daemon::reload::Reloader;
 use vipkit_daemon::state::StateFile;
+use vipkit_linux::open_files;
 
 use crate::kept::{self, Kept};
 use daemon::Daemon;
@@ -47,7 +47,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 async fn live(options: &Options, mut outside: Outside, log: &Log) -> anyhow::Result<()> {
-    let running_max = open_files::raise().context("cannot tell how many files may be open")?;
+    let files = open_files::raise().context("cannot raise the limit of open files")?;
     let config = check::load(&options.config)?;
     check::log_warnings(&config);
     let listening = outside.listen(NAME)?;
@@ -67,7 +67,7 @@ async fn live(options: &Options, mut outside: Outside, log: &Log) -> anyhow::Res
     let settled =
         tokio::task::spawn_local(settle::settle(daemon.clone(), file, outside.notifier(), closing.clone()));
     let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
-    tasks.spawn_local(runner::run_checks(daemon.clone(), running_max));
+    tasks.spawn_local(runner::run_checks(daemon.clone(), runner::running_max(files)));
     let reloading = daemon.clone();
     let take_over = move |config| reloading.borrow_mut().reload(config);
     let reloader = Reloader::new(&config_path, outside.notifier(), take_over);

@@ -12,10 +12,9 @@ use vipkit_control::health::{
     self, Check, GetDaemonReply, GetReply, ListReply, Monitor, NoSuchCheck, ReloadReply,
 };
 use vipkit_control::monitor::Source;
-use vipkit_control::page::MAX_OBJECTS;
 use vipkit_control::rights::Peer;
 use vipkit_control::service::Service;
-use vipkit_daemon::mouth::{EventLog, list};
+use vipkit_daemon::mouth::{EventLog, bare, get, list};
 use vipkit_daemon::reload::Reloader;
 
 use super::daemon::Daemon;
@@ -59,14 +58,8 @@ impl Handler for Mouth {
             ),
             health::LIST => Outcome::reply(call.parameters().and_then(|asked| self.eye.list(&asked))),
             health::GET => Outcome::reply(call.parameters().and_then(|asked| self.eye.get(&asked))),
-            health::MONITOR => match call.parameters() {
-                Ok(NoParameters {}) => self.eye.0.borrow().feed().monitor(self.eye.clone()),
-                Err(error) => Outcome::reply::<()>(Err(error)),
-            },
-            health::RELOAD => match call.parameters() {
-                Ok(NoParameters {}) => self.reloader.answer(health::CONFIG_REFUSED),
-                Err(error) => Outcome::reply::<()>(Err(error)),
-            },
+            health::MONITOR => bare(call, || self.eye.0.borrow().feed().monitor(self.eye.clone())),
+            health::RELOAD => bare(call, || self.reloader.answer(health::CONFIG_REFUSED)),
             other => Outcome::reply::<()>(Err(Error::method_not_found(other))),
         }
     }
@@ -83,10 +76,11 @@ impl Eye {
     }
 
     fn get(&self, asked: &GetParameters) -> Result<GetReply, Error> {
-        self.object(&asked.name).map(|check| GetReply { check }).ok_or_else(|| {
-            let known = self.0.borrow().runs().names().take(MAX_OBJECTS).cloned().collect();
-            Error::new(health::NO_SUCH_CHECK, &NoSuchCheck { name: asked.name.clone(), known })
-        })
+        let no_such = |known| {
+            let name = asked.name.clone();
+            Error::new(health::NO_SUCH_CHECK, &NoSuchCheck { name, known })
+        };
+        get(self, &asked.name, no_such).map(|check| GetReply { check })
     }
 }
 

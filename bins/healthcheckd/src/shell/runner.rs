@@ -12,6 +12,17 @@ use super::daemon::Daemon;
 /// Checks started in a turn of the loop: the socket is served between turns.
 const STARTS: usize = 64;
 
+/// Most checks that run at once; others wait, and are late.
+const RUNNING_MAX: usize = 16_384;
+/// Files for all else: clients of the socket, files of the configuration, the log.
+const RESERVE: usize = 256;
+
+/// How many checks may run at once, if so many files may be open: each has a socket.
+#[must_use]
+pub fn running_max(files: usize) -> usize {
+    files.saturating_sub(RESERVE).clamp(1, RUNNING_MAX)
+}
+
 /// Runs checks for ever, at most `running_max` at once.
 ///
 /// # Errors

@@ -6,8 +6,9 @@ mod many;
 #[cfg(test)]
 mod program;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 
+use socket2::Socket;
 use vipkit_control::health::{Judgement, State};
 
 use program::{Program, check, nobody, patiently, server};
@@ -89,6 +90,50 @@ fn a_dead_server_stays_dead_over_a_crash() {
 }
 
 #[test]
+fn what_was_told_is_not_taken_back_however_soon_a_crash_comes() {
+    let program = Program::new("");
+    for state in [State::Down, State::Up, State::Down, State::Up] {
+        let (listener, target) = server();
+        let listener = (state == State::Up).then_some(listener);
+        // The first of all runs at once, others later: it leaves the restart to web.
+        let first = check("first", nobody(), "interval = \"1h\"");
+        let text = first + &check("web", target, "interval = \"100ms\"\nretries = 0");
+        program.configure(&text);
+        let running = program.start();
+        let seen = program.watch();
+        let first = program.wait_for("web", state);
+        let other = if listener.is_some() { State::Down } else { State::Up };
+        drop(listener);
+        let _listener = (other == State::Up).then(|| TcpListener::bind(target).unwrap());
+        let told = || seen.lock().unwrap().iter().any(|check| check.state == other);
+        patiently("the other state is told", told);
+        running.crash();
+        program.configure(&text.replace("100ms", "1h"));
+        let running = program.start();
+        let after = program.get("web");
+        assert_eq!((after.state, after.generation), (other, first.generation + 1), "{after:?}");
+        assert!(after.reason.ends_with("(found before the restart)"), "{after:?}");
+        running.crash();
+    }
+}
+
+#[test]
+fn a_disk_that_takes_nothing_keeps_nobody_from_knowing() {
+    let (listener, target) = server();
+    let program = Program::new(&check("web", target, QUICK));
+    let running = program.start();
+    program.wait_for("web", State::Up);
+    program.make_state_file_unwritable();
+    let seen = program.watch();
+    drop(listener);
+    patiently("it is told", || seen.lock().unwrap().iter().any(|check| check.state == State::Down));
+    let _listener = TcpListener::bind(target).unwrap();
+    patiently("and so is the next", || seen.lock().unwrap().last().unwrap().state == State::Up);
+    let log = running.end();
+    assert_eq!(log.matches("nothing would be known of what is found now").count(), 1, "{log}");
+}
+
+#[test]
 fn a_reload_that_changes_a_failing_check_does_not_bring_the_server_back() {
     let (_listener, well) = server();
     let target = nobody();
@@ -140,15 +185,36 @@ fn what_is_wrong_on_this_host_is_not_the_servers_fault_and_logged_once() {
         let target = SocketAddr::new(target.ip(), target.port() ^ port);
         text += &check(&format!("c{port}"), target, &foreign);
     }
+    text += &check("d0", target, &foreign.replace("192.0.2.9", "192.0.2.10"));
     let program = Program::new(&text);
     let running = program.start();
+    program.wait_for("d0", State::CouldNotRun);
     for name in ["c0", "c1", "c2"] {
         let hindered = program.wait_for(name, State::CouldNotRun);
         assert_eq!(hindered.judged, None);
         assert!(hindered.reason.contains("192.0.2.9 is no address of this host"), "{hindered:?}");
     }
     let log = running.end();
-    assert_eq!(log.matches("could not run, was").count(), 1, "{log}");
+    assert_eq!(log.matches("could not run, was").count(), 2, "one for each cause: {log}");
+}
+
+#[test]
+fn checks_that_have_to_wait_for_others_are_late_and_the_log_says_so_once() {
+    let (listener, target) = server();
+    // Its queue is full after this: it answers nobody.
+    let silent = Socket::from(listener);
+    silent.listen(0).unwrap();
+    let _first = TcpStream::connect(target).unwrap();
+    let keys = |n: u32| format!("interval = \"1s\"\ntimeout = \"{}ms\"", 700 + n);
+    let text: String = (0..8).map(|n| check(&format!("c{n}"), target, &keys(n))).collect();
+    let program = Program::new(&text);
+    // 256 of them are for other things.
+    let running = program.start_with_files(258);
+    patiently("it is late", || program.daemon().lateness_max >= 1.0);
+    let late = program.daemon().lateness_max;
+    patiently("later still", || program.daemon().lateness_max > late);
+    let log = running.end();
+    assert_eq!(log.matches("s late: this host stood still, or more are due").count(), 1, "{log}");
 }
 
 #[test]

@@ -19,6 +19,7 @@ use vipkit_control::health::{
     self, Check, Daemon, GetDaemonReply, GetReply, Monitor, ReloadReply, State, Step,
 };
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_healthcheckd");
 /// Longest wait for what has to come.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -71,8 +72,18 @@ impl Program {
 
     /// Starts it, and waits until it answers.
     pub fn start(&self) -> Running {
+        self.run(&mut Command::new(PROGRAM))
+    }
+
+    /// The same, with so few files that may be open.
+    pub fn start_with_files(&self, most: u32) -> Running {
+        let limited = format!("ulimit -n {most} && exec \"$0\" \"$@\"");
+        self.run(Command::new("sh").args(["-c", &limited, PROGRAM]))
+    }
+
+    fn run(&self, command: &mut Command) -> Running {
         let folder = self.folder.path();
-        let child = Command::new(env!("CARGO_BIN_EXE_healthcheckd"))
+        let child = command
             .env("VIPKIT_RUNTIME_DIR", folder)
             .env("VIPKIT_STATE_DIR", folder)
             .arg("--config")
@@ -139,6 +150,13 @@ impl Program {
 
     pub fn state_file(&self) -> String {
         fs::read_to_string(self.state_path()).unwrap_or_default()
+    }
+
+    /// Not even for root: a file is where its folder should be.
+    pub fn make_state_file_unwritable(&self) {
+        let folder = self.folder.path().join("healthcheckd");
+        fs::rename(&folder, self.folder.path().join("moved")).unwrap();
+        fs::write(folder, "").unwrap();
     }
 
     pub fn damage_state_file(&self) {

@@ -15,14 +15,11 @@ use vipkit_linux::sysctl;
 
 use super::Shared;
 use super::daemon::Trouble;
+use super::pace::{Ended, Pace};
 use crate::kept::Kept;
 use crate::status::notice;
 use crate::table::Table;
 
-/// From one attempt at a kernel without IPVS to the next.
-const NO_IPVS_PAUSE: Duration = Duration::from_secs(5);
-/// From something that failed to the next attempt, doubled with each in a row, `resync_interval` at most.
-const PAUSE: Duration = Duration::from_millis(100);
 /// Longest wait for the state file: a dead server must leave the table, disk or no disk.
 const SAVE_PATIENCE: Duration = Duration::from_secs(1);
 /// A reading that is older is not shown: the numbers of connections in it are not.
@@ -47,16 +44,6 @@ struct Hand {
     saving: Option<JoinHandle<anyhow::Result<Vec<u8>>>>,
 }
 
-/// What came of a round.
-enum Ended {
-    /// The table is as it should be.
-    Level,
-    /// Something failed.
-    Failed,
-    /// The kernel has no IPVS.
-    NoIpvs,
-}
-
 impl Reconciler {
     /// Nothing happens yet.
     #[must_use]
@@ -70,25 +57,13 @@ impl Reconciler {
     /// None: it does not end.
     pub async fn run(self: Rc<Self>) -> anyhow::Result<()> {
         let wake = self.daemon.borrow().wake.clone();
-        let (mut failures, mut next_reading) = (0, Instant::now());
+        let mut pace = Pace::from(Instant::now());
         loop {
-            let read = Instant::now() >= next_reading;
+            let read = Instant::now() >= pace.due();
             let ended = self.round(read).await;
             let interval = self.daemon.borrow().config.ipvs.resync_interval;
-            let pause = match ended {
-                Ended::NoIpvs => Some(NO_IPVS_PAUSE),
-                Ended::Failed => {
-                    failures += 1;
-                    Some(PAUSE.saturating_mul(1 << failures.min(16)).min(interval))
-                }
-                Ended::Level => {
-                    failures = 0;
-                    read.then_some(interval)
-                }
-            };
-            let now = Instant::now();
-            next_reading = pause.map_or(next_reading.min(now + interval), |pause| now + pause);
-            let _ = timeout_at(next_reading, wake.notified()).await;
+            pace.ended(ended, read, interval, Instant::now());
+            let _ = timeout_at(pace.due(), wake.notified()).await;
         }
     }
 
@@ -103,11 +78,14 @@ impl Reconciler {
 
     async fn round(&self, read: bool) -> Ended {
         let mut hand = self.hand.lock().await;
-        if let Err(error) = self.look(&mut hand, read).await {
-            self.daemon.borrow().skip_round();
-            return if error == IpvsError::NotAvailable { Ended::NoIpvs } else { Ended::Failed };
-        }
-        let round = self.daemon.borrow_mut().begin_round();
+        let has_read = match self.look(&mut hand, read).await {
+            Ok(has_read) => has_read,
+            Err(error) => {
+                self.daemon.borrow().skip_round();
+                return if error == IpvsError::NotAvailable { Ended::NoIpvs } else { Ended::Failed };
+            }
+        };
+        let round = self.daemon.borrow_mut().begin_round(has_read);
         let Some(round) = round else { return Ended::Failed };
         self.save(&mut hand, &round.kept).await;
         let Some(ipvs) = &mut hand.ipvs else { return Ended::Failed };
@@ -121,18 +99,28 @@ impl Reconciler {
         if self.daemon.borrow_mut().end_round(round, results) { Ended::Level } else { Ended::Failed }
     }
 
-    /// The table is known afterwards; read anew if that is asked for.
-    async fn look(&self, hand: &mut Hand, read: bool) -> Result<(), IpvsError> {
+    /// The table is known afterwards; read anew if that is asked for. True if it was.
+    async fn look(&self, hand: &mut Hand, read: bool) -> Result<bool, IpvsError> {
+        let was_open = hand.ipvs.is_some();
+        match self.look_once(hand, read).await {
+            // The module was unloaded. It may be there again, under another number.
+            Err(IpvsError::NotAvailable) if was_open => self.look_once(hand, read).await,
+            looked => looked,
+        }
+    }
+
+    async fn look_once(&self, hand: &mut Hand, read: bool) -> Result<bool, IpvsError> {
         if hand.ipvs.is_none() {
             let opened = Ipvs::open().and_then(|mut ipvs| Ok((ipvs.info()?, ipvs)));
             let (info, ipvs) = opened.inspect_err(|error| self.failed(error))?;
             self.daemon.borrow_mut().has_ipvs(info.version.to_string());
             hand.ipvs = Some(ipvs);
         }
-        if read || self.daemon.borrow().seen.is_none() {
+        let read = read || self.daemon.borrow().seen.is_none();
+        if read {
             self.read(hand).await?;
         }
-        Ok(())
+        Ok(read)
     }
 
     async fn read(&self, hand: &mut Hand) -> Result<(), IpvsError> {
@@ -147,7 +135,7 @@ impl Reconciler {
                 Ok(())
             }
             Err(error) => {
-                // The module may have gone, and come again under another number: a new connection will tell.
+                // A new connection will tell.
                 hand.ipvs = None;
                 self.failed(&error);
                 Err(error)
@@ -160,7 +148,7 @@ impl Reconciler {
         let remedy = match error {
             IpvsError::NotAvailable => {
                 daemon.no_ipvs();
-                "nothing is balanced until then; it is tried again every few seconds"
+                "load it: `modprobe ip_vs` (for a container, on the host); until then nothing is balanced"
             }
             IpvsError::Netlink(_) | IpvsError::Reply(_) => {
                 "it is tried again; if it stays, restart ipvs-sync"

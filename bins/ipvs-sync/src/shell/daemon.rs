@@ -8,10 +8,10 @@ use std::rc::Rc;
 
 use tokio::sync::{Notify, watch};
 use tracing::{info, warn};
-use vipkit_config::{Config, Service};
+use vipkit_config::Config;
 use vipkit_control::client::ClientError;
 use vipkit_control::common::{Changes, Notice};
-use vipkit_control::health::Monitor;
+use vipkit_control::health::{Monitor, Step};
 use vipkit_control::monitor::Feed;
 use vipkit_core::ipvs::{Command, ServiceId};
 use vipkit_core::units::Mono;
@@ -19,7 +19,7 @@ use vipkit_daemon::clock::now;
 use vipkit_daemon::identity::Identity;
 
 use super::Shared;
-use crate::desired::{self, Services};
+use crate::desired;
 use crate::kept::Kept;
 use crate::status::notice;
 use crate::table::Table;
@@ -133,11 +133,15 @@ impl Daemon {
     pub fn faults(&self) -> Vec<Notice> {
         let checked = self.config.services.values().flat_map(|service| &service.servers);
         let deaf = !self.link.connected && checked.into_iter().any(|server| server.check.is_some());
+        // Why is in the log: it differs from one attempt to the next.
         let deaf = deaf.then(|| {
-            let what = format!("no verdicts are coming in: {}", self.link.why);
-            notice(&what, "start healthcheckd; until then the last verdicts are acted on")
+            let remedy = "`systemctl start healthcheckd`; until then the last verdicts are acted on";
+            notice("no verdicts are coming in: healthcheckd does not answer", remedy)
         });
-        self.troubles.values().cloned().chain(deaf).collect()
+        // Where nothing is to be balanced, the kernel need not be able to.
+        let idle = self.config.services.is_empty() && self.owned.is_empty();
+        let troubles = self.troubles.iter().filter(|(which, _)| !(idle && **which == Trouble::Table));
+        troubles.map(|(_, notice)| notice.clone()).chain(deaf).collect()
     }
 
     /// Services in the table that are not ours.
@@ -173,30 +177,20 @@ impl Daemon {
             changes.removed += 1;
             self.feed.touch(name);
         }
-        self.follow_names(&old.services);
-        let checks = self.checks();
-        self.verdicts.forget(|name| checks.contains(name));
+        // Nobody is back before it was checked, whatever its check is called now.
+        for (from, to) in desired::heirs(&old.services, &self.config.services) {
+            self.verdicts.inherit(&from, to);
+        }
+        self.forget();
         self.version += 1;
         self.feed.touch_daemon();
         self.wake.notify_one();
         changes
     }
 
-    /// A service that the configuration only calls by another name keeps the verdicts on its servers: nobody is back
-    /// before it was checked.
-    fn follow_names(&mut self, old: &Services) {
-        let by_id: BTreeMap<ServiceId, &Service> =
-            old.values().map(|service| (desired::id(service), service)).collect();
-        for (name, service) in self.config.services.iter().filter(|(name, _)| !old.contains_key(*name)) {
-            let servers = by_id.get(&desired::id(service)).into_iter().flat_map(|before| &before.servers);
-            for before in servers {
-                let now = service.servers.iter().find(|server| server.address == before.address);
-                if let (Some(from), Some(to)) = (&before.check, now.and_then(|now| now.check.as_ref())) {
-                    self.verdicts.inherit(from, to);
-                    self.feed.touch(name);
-                }
-            }
-        }
+    /// Forgets the verdicts that are about nothing any more.
+    fn forget(&mut self) {
+        self.verdicts.forget(|name| desired::is_asked_for(&self.config.services, name));
     }
 
     /// Done when the table is for the configuration as it is now, or could not be.
@@ -208,7 +202,11 @@ impl Daemon {
     /// Takes in what healthcheckd says.
     pub fn hear(&mut self, message: Monitor) {
         self.link_is(true, "verdicts are coming in");
+        let is_shorter = message.step == Step::Level || !message.removed.is_empty();
         let news = self.verdicts.hear(message);
+        if is_shorter {
+            self.forget();
+        }
         self.verdicts_changed(&news);
     }
 
@@ -260,12 +258,6 @@ impl Daemon {
         }
         self.feed.touch_daemon();
         self.news.notify_one();
-    }
-
-    /// The checks of all servers.
-    pub(super) fn checks(&self) -> BTreeSet<String> {
-        let servers = self.config.services.values().flat_map(|service| &service.servers);
-        servers.filter_map(|server| server.check.clone()).collect()
     }
 
     /// Everything looks different.

@@ -34,5 +34,7 @@ async fn follow_one(daemon: &Shared) -> Result<std::convert::Infallible, ClientE
     loop {
         let message = stream.next().await?;
         daemon.borrow_mut().hear(message);
+        // One message a turn: a flood of them must not hold up what is done about it.
+        tokio::task::yield_now().await;
     }
 }

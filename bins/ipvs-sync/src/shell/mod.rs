@@ -12,31 +12,27 @@ mod apply;
 mod daemon;
 mod health;
 mod mouth;
+mod pace;
 mod round;
 mod start;
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tracing::info;
 use vipkit_control::ipvs::ReloadReply;
 use vipkit_daemon::cli::Options;
+use vipkit_daemon::lock::Lock;
 use vipkit_daemon::log::Log;
 use vipkit_daemon::outside::{self, Outside, tell_status};
 use vipkit_daemon::reload::Reloader;
-use vipkit_linux::namespace_lock::Claim;
 
 use daemon::Daemon;
 use mouth::Mouth;
 
 /// Names its socket and its files.
 const NAME: &str = "ipvs-sync";
-/// Name of the lock: one ipvs-sync in a network namespace.
-const LOCK: &str = "vipkit/ipvs-sync";
-/// Others who asked for the lock are turned away this often.
-const LOCK_ROUND: Duration = Duration::from_secs(5);
 
 type Shared = Rc<RefCell<Daemon>>;
 
@@ -46,16 +42,16 @@ type Shared = Rc<RefCell<Daemon>>;
 /// It could not start.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let (main_loop, outside) = outside::begin()?;
-    let lock = start::lock()?;
+    let lock = Rc::new(Lock::take(NAME)?);
     let log = Log::start(options.log_level.into());
     main_loop.run(live(options, outside, lock, &log))
 }
 
-async fn live(options: &Options, mut outside: Outside, lock: Claim, log: &Log) -> anyhow::Result<()> {
+async fn live(options: &Options, mut outside: Outside, lock: Rc<Lock>, log: &Log) -> anyhow::Result<()> {
     let start::Started { daemon, reconciler, listening, claim: _claim } =
         start::start(options, &mut outside, log)?;
     let mut tasks = JoinSet::new();
-    tasks.spawn_local(keep_lock(lock));
+    tasks.spawn_local(lock.clone().keep());
     tasks.spawn_local(health::follow(daemon.clone()));
     tasks.spawn_local(reconciler.clone().run());
     let (news, shown) = (daemon.borrow().news.clone(), daemon.clone());
@@ -77,15 +73,4 @@ fn reloader(daemon: &Shared, outside: &Outside) -> Rc<Reloader<ReloadReply>> {
         info!("configuration {digest}: {services}");
         ReloadReply { digest, services }
     })
-}
-
-/// Holds the lock, and turns away those who asked for it, so that it can be asked again.
-async fn keep_lock(lock: Claim) -> anyhow::Result<()> {
-    let mut ticks = tokio::time::interval(LOCK_ROUND);
-    loop {
-        ticks.tick().await;
-        if let Claim::Held(lock) = &lock {
-            lock.turn_away();
-        }
-    }
 }

@@ -11,10 +11,9 @@ use vipkit_control::error::Error;
 use vipkit_control::handler::{Event, Handler, Outcome};
 use vipkit_control::ipvs::{self, GetDaemonReply, GetReply, ListReply, Monitor, NoSuchService, ReloadReply};
 use vipkit_control::monitor::Source;
-use vipkit_control::page::MAX_OBJECTS;
 use vipkit_control::rights::Peer;
 use vipkit_control::service::Service;
-use vipkit_daemon::mouth::{EventLog, list, refused};
+use vipkit_daemon::mouth::{EventLog, bare, get, list, refused};
 use vipkit_daemon::reload::Reloader;
 
 use super::Shared;
@@ -91,14 +90,8 @@ impl Handler for Mouth {
             ),
             ipvs::LIST => self.look(call.parameters(), Eye::list),
             ipvs::GET => self.look(call.parameters(), Eye::get),
-            ipvs::MONITOR => match call.parameters() {
-                Ok(NoParameters {}) => self.eye.daemon.borrow().feed.clone().monitor(self.eye.clone()),
-                Err(error) => Outcome::reply::<()>(Err(error)),
-            },
-            ipvs::RELOAD => match call.parameters() {
-                Ok(NoParameters {}) => self.reload(),
-                Err(error) => Outcome::reply::<()>(Err(error)),
-            },
+            ipvs::MONITOR => bare(call, || self.eye.daemon.borrow().feed.clone().monitor(self.eye.clone())),
+            ipvs::RELOAD => bare(call, || self.reload()),
             other => Outcome::reply::<()>(Err(Error::method_not_found(other))),
         }
     }
@@ -115,10 +108,11 @@ impl Eye {
     }
 
     fn get(&self, asked: &GetParameters) -> Result<GetReply, Error> {
-        self.object(&asked.name).map(|service| GetReply { service }).ok_or_else(|| {
-            let known = self.names().into_iter().take(MAX_OBJECTS).collect();
-            Error::new(ipvs::NO_SUCH_SERVICE, &NoSuchService { name: asked.name.clone(), known })
-        })
+        let no_such = |known| {
+            let name = asked.name.clone();
+            Error::new(ipvs::NO_SUCH_SERVICE, &NoSuchService { name, known })
+        };
+        get(self, &asked.name, no_such).map(|service| GetReply { service })
     }
 }
 

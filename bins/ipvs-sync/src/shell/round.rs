@@ -28,6 +28,8 @@ pub struct Round {
     pub commands: Vec<Command>,
     /// To be in the state file before.
     pub kept: Kept,
+    /// The table was read right before.
+    is_fresh: bool,
     /// The configuration that it is for, by number.
     version: u64,
     /// The servers that are out then.
@@ -38,6 +40,7 @@ impl Daemon {
     /// The kernel has no IPVS, or no more.
     pub fn no_ipvs(&mut self) {
         self.drifted.clear();
+        self.refused.clear();
         if self.seen.take().is_some() | self.ipvs.take().is_some() {
             self.touch_all();
         }
@@ -97,19 +100,17 @@ impl Daemon {
         log_some(lines, |line| warn!("{line}"));
     }
 
-    /// What is to be done now; none while the table is not known. From now on the services of the configuration are
-    /// ours.
-    pub fn begin_round(&mut self) -> Option<Round> {
+    /// What is to be done now; none while the table is not known, which was read right before or is as it was left. From
+    /// now on the services of the configuration are ours.
+    pub fn begin_round(&mut self, is_fresh: bool) -> Option<Round> {
         let seen = self.seen.as_ref()?;
         let wanted = desired(&self.config.services, &self.verdicts);
         self.owned.extend(wanted.0.keys());
-        let checks = self.checks();
+        let is_asked_for = |name: &str| desired::is_asked_for(&self.config.services, name);
         Some(Round {
             commands: plan(&wanted, &seen.table, &self.owned),
-            kept: Kept {
-                services: self.owned.clone(),
-                verdicts: self.verdicts.wanted(|name| checks.contains(name)),
-            },
+            kept: Kept { services: self.owned.clone(), verdicts: self.verdicts.wanted(is_asked_for) },
+            is_fresh,
             version: self.version,
             down: desired::down(&self.config.services, &self.verdicts),
         })
@@ -118,26 +119,36 @@ impl Daemon {
     /// Takes in what came of the commands. False: the table must be read again.
     pub fn end_round(&mut self, round: Round, results: Vec<Result<(), CommandError>>) -> bool {
         let mut refused: BTreeMap<ServiceId, Notice> = BTreeMap::new();
+        let mut failed = BTreeSet::new();
         let mut is_known = true;
         let Some(seen) = &mut self.seen else { return false };
         for (command, result) in round.commands.iter().zip(results) {
-            match result {
-                Ok(()) => {
-                    is_known &= seen.table.apply(command);
-                    self.repairs += u64::from(self.drifted.contains(command));
-                }
-                Err(error) if error.is_unknown() => is_known = false,
-                Err(error) => {
-                    is_known = false;
-                    let is_module_missing = error == CommandError::NoSuchModule;
-                    // What fails after a service has failed, fails for that.
-                    let fault = || refusal(command, &error.to_string(), is_module_missing);
-                    refused.entry(command.service()).or_insert_with(fault);
-                }
+            let Err(error) = result else {
+                is_known &= seen.table.apply(command);
+                self.repairs += u64::from(self.drifted.contains(command));
+                continue;
+            };
+            let id = command.service();
+            is_known = false;
+            failed.insert(id);
+            // Of a table that somebody else has changed meanwhile, a refusal says nothing.
+            let fault = if round.is_fresh && !error.is_unknown() {
+                Some(refusal(command, &error.to_string(), error == CommandError::NoSuchModule))
+            } else {
+                self.refused.get(&id).cloned()
+            };
+            // What fails after a service has failed, fails for that.
+            if let Some(fault) = fault {
+                refused.entry(id).or_insert(fault);
             }
         }
         self.drifted.clear();
-        self.owned.retain(|id| seen.table.0.contains_key(id) || refused.contains_key(id));
+        let owned = self.owned.len();
+        self.owned.retain(|id| seen.table.0.contains_key(id) || failed.contains(id));
+        if self.owned.len() < owned {
+            // What is no more ours is not to be found in the state file.
+            self.wake.notify_one();
+        }
         let touched = round.commands.iter().map(Command::service).collect();
         self.faults_are(refused, touched);
         self.servers_are(round.down);
@@ -146,7 +157,9 @@ impl Daemon {
             self.feed.touch_daemon();
         }
         self.news.notify_one();
-        self.level.send_replace(round.version);
+        if is_known || round.is_fresh {
+            self.level.send_replace(round.version);
+        }
         is_known
     }
 
@@ -211,5 +224,109 @@ fn log_some(mut lines: impl Iterator<Item = String>, log: impl Fn(&str)) {
     let more = lines.count();
     if more > 0 {
         log(&format!("{more} more like this"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::LazyLock;
+    use std::task::{Context, Waker};
+
+    use tracing::level_filters::LevelFilter;
+    use vipkit_daemon::identity::Identity;
+    use vipkit_daemon::log::Log;
+
+    use super::*;
+    use crate::shell::Shared;
+    use crate::testing::{config, service, table};
+
+    const WEB: &str = "
+        [[service]]
+        name = 'web'
+        address = '192.0.2.1:80'
+        scheduler = 'rr'
+        forward = 'dr'
+        server = [{ address = '10.0.0.1:80' }]
+    ";
+
+    /// With a table in which there is nothing.
+    fn daemon(text: &str) -> Shared {
+        static LOG: LazyLock<Log> = LazyLock::new(|| Log::start(LevelFilter::OFF));
+        let identity = Identity::new("", Path::new("/"), &LOG).unwrap();
+        let daemon = Daemon::new(identity, config(text), Kept::default());
+        daemon.borrow_mut().saw(Table::default(), true);
+        daemon
+    }
+
+    /// A round in which every command ends so.
+    fn round(daemon: &Shared, is_fresh: bool, result: Result<(), CommandError>) -> bool {
+        let round = daemon.borrow_mut().begin_round(is_fresh).unwrap();
+        let results = vec![result; round.commands.len()];
+        daemon.borrow_mut().end_round(round, results)
+    }
+
+    fn kept(daemon: &Shared) -> Vec<ServiceId> {
+        daemon.borrow_mut().begin_round(false).unwrap().kept.services.into_iter().collect()
+    }
+
+    #[test]
+    fn a_refusal_is_a_fault_if_the_table_was_read_right_before() {
+        let daemon = daemon(WEB);
+        let id = service(1, "rr").id;
+        let fault = || daemon.borrow().refused(id).map(|fault| fault.what.clone());
+        assert!(!round(&daemon, false, Err(CommandError::Exists)));
+        assert_eq!(fault(), None, "somebody else may have changed it meanwhile");
+        assert!(!round(&daemon, true, Err(CommandError::NoSuchModule)));
+        assert_eq!(fault().as_deref(), Some("the kernel has no scheduler rr"));
+        for error in [CommandError::Exists, CommandError::Overrun] {
+            assert!(!round(&daemon, false, Err(error)));
+            assert_eq!(
+                fault().as_deref(),
+                Some("the kernel has no scheduler rr"),
+                "nothing is mended by that"
+            );
+        }
+        assert!(round(&daemon, false, Ok(())));
+        assert_eq!(fault(), None);
+    }
+
+    #[test]
+    fn who_waits_for_the_table_waits_for_a_round_that_could_know() {
+        let daemon = daemon(WEB);
+        let level = || *daemon.borrow().level.borrow();
+        round(&daemon, false, Err(CommandError::NoSuchService));
+        assert_eq!(level(), 0);
+        round(&daemon, true, Err(CommandError::NoSuchModule));
+        assert_eq!(level(), 1);
+    }
+
+    #[test]
+    fn what_may_have_been_made_is_ours() {
+        let daemon = daemon(WEB);
+        round(&daemon, true, Err(CommandError::Overrun));
+        daemon.borrow_mut().configure(config(""));
+        assert_eq!(kept(&daemon), [service(1, "rr").id]);
+        daemon.borrow_mut().saw(table(&[(service(1, "rr"), &[])]), true);
+        let commands = daemon.borrow_mut().begin_round(true).unwrap().commands;
+        assert_eq!(commands, [Command::DeleteService(service(1, "rr").id)]);
+    }
+
+    #[test]
+    fn what_is_gone_is_not_ours_any_more_in_the_state_file_too() {
+        let daemon = daemon(WEB);
+        assert!(round(&daemon, true, Ok(())));
+        daemon.borrow_mut().configure(config(""));
+        let wake = daemon.borrow().wake.clone();
+        let is_awake = || {
+            let notified = std::pin::pin!(wake.notified());
+            notified.poll(&mut Context::from_waker(Waker::noop())).is_ready()
+        };
+        assert!(is_awake());
+        assert!(round(&daemon, false, Ok(())));
+        assert!(is_awake(), "to write the file");
+        assert!(kept(&daemon).is_empty());
+        assert!(round(&daemon, false, Ok(())));
+        assert!(!is_awake());
     }
 }

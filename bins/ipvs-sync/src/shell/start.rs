@@ -15,11 +15,10 @@ use vipkit_daemon::state::StateFile;
 use vipkit_linux::capabilities::{self, Capability};
 use vipkit_linux::clock;
 use vipkit_linux::listen::Listening;
-use vipkit_linux::namespace_lock::{Claim, NamespaceLock};
 
 use super::apply::Reconciler;
 use super::daemon::Daemon;
-use super::{LOCK, NAME, Shared};
+use super::{NAME, Shared};
 use crate::kept::{BYTES_MAX, Kept};
 
 /// A daemon that is ready to run.
@@ -32,19 +31,6 @@ pub struct Started {
     pub listening: Listening,
     /// Its claim on the state folder.
     pub claim: File,
-}
-
-/// Makes sure that no other ipvs-sync runs in this network namespace.
-///
-/// # Errors
-/// One does.
-pub fn lock() -> anyhow::Result<Claim> {
-    let claim = NamespaceLock::acquire(LOCK)?;
-    if let Claim::Squatted(holder) = &claim {
-        let who = holder.as_ref().map_or_else(|| "somebody".to_owned(), ToString::to_string);
-        eprintln!("{NAME}: {who} has the lock's name, but cannot be an {NAME}: going on without the lock");
-    }
-    Ok(claim)
 }
 
 /// Reads the configuration and what an earlier life left.

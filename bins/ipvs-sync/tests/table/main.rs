@@ -46,6 +46,28 @@ const DNS_TABLE: [&str; 2] =
     ["-A -u 192.0.2.15:53 -s rr -p 300 -M 255.255.255.0", "-a -u 192.0.2.15:53 -r 192.0.2.91:5353 -m -w 3"];
 const FIRST: &str = "web/192.0.2.81:80";
 
+/// So many services with 10 servers each; the table is read once an hour.
+fn many(services: usize) -> String {
+    let mut config = "[ipvs]\nresync_interval = '1h'\n".to_owned();
+    for service in 0..services {
+        let servers: Vec<String> =
+            (1..=10).map(|number| format!("{{ address = '{}' }}", server(service, number))).collect();
+        config += &format!(
+            "[[service]]\nname = 's{service}'\naddress = '172.16.{}.{}:80'\nscheduler = 'wlc'\nforward = 'dr'\n\
+             check = {{ type = 'tcp' }}\nserver = [{}]\n",
+            service / 256,
+            service % 256,
+            servers.join(", ")
+        );
+    }
+    config
+}
+
+/// One of the servers of one of these services.
+fn server(service: usize, number: usize) -> String {
+    format!("10.{}.{}.{number}:80", service / 256, service % 256)
+}
+
 /// What is in all of these tables.
 fn all(tables: &[&[&'static str]]) -> Vec<&'static str> {
     let mut lines = tables.concat();
@@ -113,6 +135,17 @@ fn ipvs_follows_the_verdicts_and_a_lost_healthcheckd_brings_nobody_back() {
     rig.configure(&[&WEB.replace("'web'", "'www'"), DNS].concat());
     rig.reload();
     assert_eq!(rig.table(), without_first);
+    // Nor in another service.
+    let (first, second) =
+        ("{ address = '192.0.2.81:80', weight = 1 }, ", "{ address = '192.0.2.82:80', weight = 2 }");
+    let moved = format!(
+        "[[service]]\nname = 'aaa'\naddress = '192.0.2.16:80'\nscheduler = 'rr'\nforward = 'dr'\n\
+                         server = [{first} {second}]\ncheck = {{ type = 'tcp' }}\n"
+    );
+    rig.configure(&[&WEB.replace(first, ""), DNS, &moved].concat());
+    rig.reload();
+    let other = ["-A -t 192.0.2.16:80 -s rr", "-a -t 192.0.2.16:80 -r 192.0.2.82:80 -g -w 2"];
+    assert_eq!(rig.table(), all(&[&without_first, &other]));
     rig.configure(&[WEB, DNS].concat());
     rig.reload();
     assert_eq!(rig.table(), without_first);
@@ -159,6 +192,19 @@ fn ipvs_that_others_change_is_repaired_and_their_services_are_left_alone() {
     ] {
         assert!(rig.log().contains(line), "{line}\n{}", rig.log());
     }
+}
+
+#[test]
+#[ignore = "needs root and IPVS in the kernel"]
+fn ipvs_that_others_changed_a_moment_ago_follows_a_reload_all_the_same() {
+    let rig = Rig::running(&WEB.replace("'1s'", "'1h'"));
+    rig.wait_for_table(&WEB_TABLE);
+    rig.ipvsadm("-C");
+    rig.configure(&WEB.replace("'1s'", "'1h'").replace("weight = 2", "weight = 5"));
+    rig.reload();
+    assert_eq!(rig.table(), [WEB_TABLE[0], WEB_TABLE[1], "-a -t 192.0.2.15:80 -r 192.0.2.82:80 -g -w 5"]);
+    assert!(rig.log().contains("web: was gone from the table: put back"));
+    assert!(!rig.log().contains("cannot be"), "no refusal is a fault of ours:\n{}", rig.log());
 }
 
 #[test]
@@ -242,20 +288,7 @@ fn ipvs_follows_even_if_nothing_can_be_kept() {
 #[test]
 #[ignore = "needs root and IPVS in the kernel"]
 fn ipvs_of_300_services_with_10_servers_each() {
-    let mut config = "[ipvs]\nresync_interval = '1h'\n".to_owned();
-    let server =
-        |service: usize, number: usize| format!("10.{}.{}.{number}:80", service / 256, service % 256);
-    for service in 0..300 {
-        let servers: Vec<String> =
-            (1..=10).map(|number| format!("{{ address = '{}' }}", server(service, number))).collect();
-        config += &format!(
-            "[[service]]\nname = 's{service}'\naddress = '172.16.{}.{}:80'\nscheduler = 'wlc'\nforward = 'dr'\n\
-             check = {{ type = 'tcp' }}\nserver = [{}]\n",
-            service / 256,
-            service % 256,
-            servers.join(", ")
-        );
-    }
+    let config = many(300);
     let began = Instant::now();
     let mut rig = Rig::running(&config);
     let took = |what: &str, began: Instant| println!("{what}: {:.2} s", began.elapsed().as_secs_f64());
@@ -291,4 +324,24 @@ fn ipvs_of_300_services_with_10_servers_each() {
     took("300 schedulers changed by a reload", began);
     assert!(rig.table().iter().filter(|line| line.starts_with("-A")).all(|line| line.ends_with("-s wrr")));
     assert!(began.elapsed() < Duration::from_secs(60));
+}
+
+#[test]
+#[ignore = "needs root and IPVS in the kernel"]
+fn ipvs_is_whole_and_ours_after_an_end_in_the_midst_of_it() {
+    let mut rig = Rig::new(&many(300));
+    rig.spawn();
+    rig.wait_for_its_first_service();
+    rig.kill();
+    let lines = rig.table().len();
+    assert!((1..3300).contains(&lines), "it was not in the midst of it: {lines}");
+    rig.start();
+    rig.wait("all are there", || rig.table().len() == 3300);
+    let daemon = rig.daemon();
+    assert_eq!((daemon.repairs, daemon.foreign), (0, 0), "{}", rig.log());
+
+    // All of them are its own, whichever life made them.
+    rig.configure("");
+    rig.reload();
+    assert_eq!(rig.table(), [""; 0]);
 }

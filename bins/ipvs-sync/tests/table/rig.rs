@@ -60,6 +60,14 @@ impl Rig {
 
     /// Starts the daemon, and waits until it answers.
     pub fn start(&mut self) {
+        self.spawn();
+        self.wait("ipvs-sync answers", || {
+            self.ask::<_, GetDaemonReply>(ipvs::GET_DAEMON, &NoParameters {}).is_ok()
+        });
+    }
+
+    /// Starts the daemon.
+    pub fn spawn(&mut self) {
         let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
         let folder = self.folder.path();
         let mut command = Command::new("ip");
@@ -68,9 +76,6 @@ impl Rig {
         command.env("VIPKIT_RUNTIME_DIR", folder).env("VIPKIT_STATE_DIR", folder.join("state"));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         self.child = Some(command.spawn().unwrap());
-        self.wait("ipvs-sync answers", || {
-            self.ask::<_, GetDaemonReply>(ipvs::GET_DAEMON, &NoParameters {}).is_ok()
-        });
     }
 
     /// Ends the daemon by SIGKILL.
@@ -151,6 +156,17 @@ impl Rig {
     /// Waits until something is so.
     pub fn wait(&self, what: &str, condition: impl FnMut() -> bool) {
         assert!(until(condition), "not so in time: {what}\n{}", self.log());
+    }
+
+    /// Waits until the daemon has made a service, and returns at that moment.
+    pub fn wait_for_its_first_service(&self) {
+        const HEADER_LINES: usize = 3;
+        let table = format!("/proc/{}/net/ip_vs", self.child.as_ref().unwrap().id());
+        let deadline = Instant::now() + PATIENCE;
+        while fs::read_to_string(&table).unwrap().lines().count() <= HEADER_LINES {
+            assert!(Instant::now() < deadline, "no service in time\n{}", self.log());
+            thread::yield_now();
+        }
     }
 
     /// Runs a program in the namespace; returns what it prints.

@@ -30,10 +30,10 @@ use vipkit_control::common::Changes;
 use vipkit_control::vrrp::ReloadReply;
 use vipkit_daemon::cli::Options;
 use vipkit_daemon::clock::now;
+use vipkit_daemon::lock::Lock;
 use vipkit_daemon::log::Log;
 use vipkit_daemon::outside::{self, Outside, tell_status};
 use vipkit_daemon::reload::Reloader;
-use vipkit_linux::namespace_lock::Claim;
 
 use daemon::Daemon;
 use mouth::Mouth;
@@ -41,12 +41,8 @@ use reconcile::Turn;
 
 /// Names its socket and its files.
 const NAME: &str = "vrrpd";
-/// Name of the lock: one vrrpd in a network namespace.
-const LOCK: &str = "vipkit/vrrpd";
 /// Everything is read anew this often, should a report of the kernel ever be lost.
 const RESYNC: Duration = Duration::from_secs(60);
-/// Others who asked for the lock are turned away this often.
-const LOCK_ROUND: Duration = Duration::from_secs(5);
 /// Longest wait for the ledger's file before an address is added all the same: the address counts for more.
 const SAVE_PATIENCE: Duration = Duration::from_millis(50);
 /// Before a failed write of the ledger is tried again, and the longest wait for one at the end.
@@ -62,12 +58,12 @@ type Shared = Rc<RefCell<Daemon>>;
 /// It could not start, or the kernel stopped answering.
 pub fn run(options: &Options) -> anyhow::Result<()> {
     let (main_loop, outside) = outside::begin()?;
-    let lock = Rc::new(start::lock()?);
+    let lock = Rc::new(Lock::take(NAME)?);
     let log = Log::start(options.log_level.into());
     main_loop.run(live(options, outside, lock, &log))
 }
 
-async fn live(options: &Options, mut outside: Outside, lock: Rc<Claim>, log: &Log) -> anyhow::Result<()> {
+async fn live(options: &Options, mut outside: Outside, lock: Rc<Lock>, log: &Log) -> anyhow::Result<()> {
     let start::Started { daemon, listening, claim: _claim } =
         start::start(options, &mut outside, log).inspect_err(|_| start::relinquish())?;
 
@@ -75,7 +71,7 @@ async fn live(options: &Options, mut outside: Outside, lock: Rc<Claim>, log: &Lo
     tasks.spawn_local(serve_deadlines(daemon.clone()));
     tasks.spawn_local(watch_host(daemon.clone()));
     tasks.spawn_local(resync(daemon.clone()));
-    tasks.spawn_local(keep_lock(lock.clone()));
+    tasks.spawn_local(lock.clone().keep());
     let (saved, settled) = watch::channel(0);
     let closing = Rc::new(Notify::new());
     let writer = tokio::task::spawn_local(save_ledger(daemon.clone(), saved, closing.clone()));
@@ -142,17 +138,6 @@ async fn resync(daemon: Shared) -> anyhow::Result<()> {
     loop {
         ticks.tick().await;
         daemon.borrow_mut().resync();
-    }
-}
-
-/// Holds the lock, and turns away those who asked for it, so that it can be asked again.
-async fn keep_lock(lock: Rc<Claim>) -> anyhow::Result<()> {
-    let mut ticks = tokio::time::interval(LOCK_ROUND);
-    loop {
-        ticks.tick().await;
-        if let Claim::Held(lock) = &*lock {
-            lock.turn_away();
-        }
     }
 }
 

@@ -8,7 +8,6 @@ use vipkit_control::call::{Call, NoParameters};
 use vipkit_control::error::Error;
 use vipkit_control::handler::{Event, Handler, Outcome};
 use vipkit_control::monitor::Source;
-use vipkit_control::page::MAX_OBJECTS;
 use vipkit_control::rights::Peer;
 use vipkit_control::service::Service;
 use vipkit_control::vrrp::{
@@ -16,7 +15,7 @@ use vipkit_control::vrrp::{
     NoSuchInstance, ReloadReply,
 };
 use vipkit_daemon::clock::now;
-use vipkit_daemon::mouth::{EventLog, list};
+use vipkit_daemon::mouth::{EventLog, bare, get, list};
 use vipkit_daemon::reload::Reloader;
 
 use super::daemon::Daemon;
@@ -63,14 +62,8 @@ impl Handler for Mouth {
             ),
             vrrp::LIST => Outcome::reply(call.parameters().and_then(|asked| self.eye.list(&asked))),
             vrrp::GET => Outcome::reply(call.parameters().and_then(|asked| self.eye.get(&asked))),
-            vrrp::MONITOR => match call.parameters() {
-                Ok(NoParameters {}) => self.eye.daemon.borrow().feed.clone().monitor(self.eye.clone()),
-                Err(error) => Outcome::reply::<()>(Err(error)),
-            },
-            vrrp::RELOAD => match call.parameters() {
-                Ok(NoParameters {}) => self.reloader.answer(vrrp::CONFIG_REFUSED),
-                Err(error) => Outcome::reply::<()>(Err(error)),
-            },
+            vrrp::MONITOR => bare(call, || self.eye.daemon.borrow().feed.clone().monitor(self.eye.clone())),
+            vrrp::RELOAD => bare(call, || self.reloader.answer(vrrp::CONFIG_REFUSED)),
             other => Outcome::reply::<()>(Err(Error::method_not_found(other))),
         }
     }
@@ -95,10 +88,11 @@ impl Eye {
     }
 
     fn get(&self, asked: &GetParameters) -> Result<GetReply, Error> {
-        self.object(&asked.name).map(|instance| GetReply { instance }).ok_or_else(|| {
-            let known = self.names().into_iter().take(MAX_OBJECTS).collect();
-            Error::new(vrrp::NO_SUCH_INSTANCE, &NoSuchInstance { name: asked.name.clone(), known })
-        })
+        let no_such = |known| {
+            let name = asked.name.clone();
+            Error::new(vrrp::NO_SUCH_INSTANCE, &NoSuchInstance { name, known })
+        };
+        get(self, &asked.name, no_such).map(|instance| GetReply { instance })
     }
 }
 

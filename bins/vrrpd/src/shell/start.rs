@@ -20,13 +20,13 @@ use vipkit_linux::capabilities::{self, Capability};
 use vipkit_linux::clock;
 use vipkit_linux::heartbeat::{self, Heartbeat};
 use vipkit_linux::listen::Listening;
-use vipkit_linux::namespace_lock::{Claim, NamespaceLock};
+use vipkit_linux::memory;
 use vipkit_linux::packet_socket::PacketSocket;
 
+use super::NAME;
 use super::daemon::{Daemon, Parts};
 use super::holdings::Holdings;
 use super::host::Host;
-use super::{LOCK, NAME};
 use crate::addresses::Op;
 use crate::adopt::adoptable;
 use crate::ledger::{self, Ledger};
@@ -44,19 +44,6 @@ pub struct Started {
     pub claim: File,
 }
 
-/// Makes sure that no other vrrpd runs in this network namespace.
-///
-/// # Errors
-/// One does.
-pub fn lock() -> anyhow::Result<Claim> {
-    let claim = NamespaceLock::acquire(LOCK)?;
-    if let Claim::Squatted(holder) = &claim {
-        let who = holder.as_ref().map_or_else(|| "somebody".to_owned(), ToString::to_string);
-        eprintln!("vrrpd: {who} has the lock's name, but cannot be a vrrpd: going on without the lock");
-    }
-    Ok(claim)
-}
-
 /// Reads what there is, decides what goes on from before, clears away the rest, and starts the routers.
 ///
 /// # Errors
@@ -72,6 +59,10 @@ pub fn start(options: &Options, outside: &mut Outside, log: &Log) -> anyhow::Res
     }
     let config = check::load(&options.config)?;
     check::log_warnings(&config);
+    // A page that has to be read from a disk would be waited for, and adverts with it.
+    if let Err(error) = memory::lock() {
+        warn!("cannot lock memory: {error}");
+    }
     let listening = outside.listen(NAME)?;
 
     let heartbeat_path = runtime_file(NAME, "heartbeat")?;

@@ -167,9 +167,9 @@ fn is_overrun(error: &io::Error) -> bool {
 }
 
 /// The most parts of a reply that are kept.
-pub(crate) const MAX_ENTRIES: usize = 65536;
+const MAX_ENTRIES: usize = 65536;
 /// How often a dump is tried that does not fit together.
-pub(crate) const DUMP_ATTEMPTS: usize = 4;
+const DUMP_ATTEMPTS: usize = 4;
 const NO_GROUPS: u32 = 0;
 
 #[cfg(test)]

@@ -19,8 +19,10 @@ pub use address::{Address, AddressKey, NewAddress};
 pub use link::Link;
 pub use monitor::{Change, Monitor};
 
+pub use crate::netlink::NetlinkError;
+
 use crate::netlink::frame::Frame;
-use crate::netlink::{Connection, DUMP_ATTEMPTS, MAX_ENTRIES, NetlinkError, payload};
+use crate::netlink::{Connection, payload};
 
 /// A connection for requests.
 pub struct Route {
@@ -51,45 +53,21 @@ pub enum RouteError {
     /// ENODEV: no interface has this index.
     #[error("the interface does not exist")]
     NoSuchInterface,
-    /// The kernel refused the request for another reason.
-    #[error("the kernel refused: {}", io::Error::from_raw_os_error(*.0))]
-    Refused(i32),
-    /// The socket failed. Whether the request was carried out is not known.
-    #[error("netlink socket: {}", io::Error::from_raw_os_error(*.0))]
-    Socket(i32),
-    /// The reply, or a part of it, is missing or cannot be read. Whether the request was carried out is not known.
-    #[error("no reply from the kernel")]
-    NoReply,
-    /// The state kept changing while it was read.
-    #[error("links or addresses changed during each of {DUMP_ATTEMPTS} attempts to read them")]
-    Interrupted,
-    /// There is more than this crate will hold.
-    #[error("more than {MAX_ENTRIES} links or addresses")]
-    TooMany,
+    /// The kernel refused the request for another reason, or did not answer.
+    #[error(transparent)]
+    Netlink(NetlinkError),
     /// The request could not be written as a message.
     #[error("the request cannot be encoded")]
     Encoding,
 }
 
-impl RouteError {
-    fn refusal(errno: i32) -> Self {
-        match errno {
-            libc::EEXIST => Self::Exists,
-            libc::EADDRNOTAVAIL => Self::NoSuchAddress,
-            libc::ENODEV => Self::NoSuchInterface,
-            other => Self::Refused(other),
-        }
-    }
-}
-
 impl From<NetlinkError> for RouteError {
     fn from(error: NetlinkError) -> Self {
         match error {
-            NetlinkError::Refused(errno) => Self::refusal(errno),
-            NetlinkError::Socket(errno) => Self::Socket(errno),
-            NetlinkError::NoReply => Self::NoReply,
-            NetlinkError::Interrupted => Self::Interrupted,
-            NetlinkError::TooMany => Self::TooMany,
+            NetlinkError::Refused(libc::EEXIST) => Self::Exists,
+            NetlinkError::Refused(libc::EADDRNOTAVAIL) => Self::NoSuchAddress,
+            NetlinkError::Refused(libc::ENODEV) => Self::NoSuchInterface,
+            other => Self::Netlink(other),
         }
     }
 }
@@ -254,7 +232,10 @@ mod tests {
             assert_eq!(route.delete_address(&expected.key()), Err(RouteError::NoSuchAddress));
             assert_eq!(route.add_address(&new(4711, "10.0.0.1/24")), Err(RouteError::NoSuchInterface));
             assert_eq!(route.delete_address(&key(4711, "10.0.0.1/24")), Err(RouteError::NoSuchInterface));
-            assert!(matches!(route.add_address(&new(index, "10.0.0.1/33")), Err(RouteError::Refused(_))));
+            assert!(matches!(
+                route.add_address(&new(index, "10.0.0.1/33")),
+                Err(RouteError::Netlink(NetlinkError::Refused(_)))
+            ));
             assert_eq!(ipv4(&mut route), []);
         });
     }
@@ -351,7 +332,7 @@ mod tests {
 
     #[test]
     fn without_the_right_the_refusal_says_so() {
-        let text = RouteError::refusal(libc::EPERM).to_string();
+        let text = RouteError::from(NetlinkError::Refused(libc::EPERM)).to_string();
         assert!(text.starts_with("the kernel refused: Operation not permitted"), "{text}");
     }
 }

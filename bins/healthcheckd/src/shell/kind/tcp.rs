@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr, TcpStream as StdStream};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -55,7 +55,7 @@ async fn connect(target: SocketAddr, source: Option<IpAddr>) -> Outcome {
 }
 
 /// Sends the first packet; nothing of it waits.
-fn begin(target: SocketAddr, source: Option<IpAddr>) -> Result<StdStream, (Stage, io::Error)> {
+fn begin(target: SocketAddr, source: Option<IpAddr>) -> Result<TcpStream, (Stage, io::Error)> {
     let send = |error| (Stage::Send, error);
     let domain = Domain::for_address(target);
     let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP)).map_err(send)?;
@@ -67,13 +67,12 @@ fn begin(target: SocketAddr, source: Option<IpAddr>) -> Result<StdStream, (Stage
     }
     match socket.connect(&target.into()) {
         Err(error) if error.raw_os_error() != Some(Errno::EINPROGRESS as i32) => Err(send(error)),
-        _ => Ok(socket.into()),
+        _ => TcpStream::from_std(socket.into()).map_err(send),
     }
 }
 
 /// Waits for what comes of it: both ends of the connection.
-async fn answer(stream: StdStream) -> io::Result<(SocketAddr, SocketAddr)> {
-    let stream = TcpStream::from_std(stream)?;
+async fn answer(stream: TcpStream) -> io::Result<(SocketAddr, SocketAddr)> {
     stream.writable().await?;
     match stream.take_error()? {
         Some(error) => Err(error),
@@ -108,7 +107,8 @@ fn blame(stage: Stage, error: &io::Error) -> Outcome {
         (Stage::Send, ErrorKind::PermissionDenied, _) => {
             hindered("not permitted on this host", "see its packet filter, and routes of type prohibit")
         }
-        (Stage::Bind(_) | Stage::Send, ..) => hindered(error, "see whether `source` can reach the target"),
+        (Stage::Bind(_), ..) => hindered(error, "see whether `source` can reach the target"),
+        (Stage::Send, ..) => hindered(error, "see `ip route get` for the target"),
     }
 }
 
@@ -122,7 +122,7 @@ fn hindered(reason: impl fmt::Display, remedy: &str) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream as StdStream};
 
     use super::*;
 
@@ -205,6 +205,7 @@ mod tests {
             (Stage::Send, Errno::EPERM, false),
             (Stage::Send, Errno::EACCES, false),
             (Stage::Send, Errno::EINVAL, false),
+            (Stage::Send, Errno::ENOSPC, false),
             (Stage::Send, Errno::EAFNOSUPPORT, false),
         ] {
             let outcome = blame(stage, &errno.into());
