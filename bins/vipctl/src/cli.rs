@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ColorChoice, Parser, Subcommand};
+use clap_complete::Shell;
 use serde_json::{Map, Value};
 
 use crate::realserver::{VIPS_MAX, vip};
@@ -27,8 +28,8 @@ pub struct Options {
     /// Print JSON, one value a line
     #[arg(long, global = true)]
     pub json: bool,
-    /// When to use colour; auto: on a terminal, unless NO_COLOR is set
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    /// Colour: always, never, or on a terminal without NO_COLOR
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     pub color: ColorChoice,
     /// Longest wait for a daemon, such as 500ms or 5s
     #[arg(long, global = true, value_name = "TIME", default_value = "5s", value_parser = timeout)]
@@ -103,6 +104,25 @@ pub enum Command {
         socket: String,
         /// Only the text of this interface
         interface: Option<String>,
+    },
+    /// Make a vipkit.toml of a keepalived.conf
+    #[command(after_help = IMPORT)]
+    Import {
+        /// The keepalived.conf; those of several nodes are compared
+        #[arg(required = true)]
+        file: Vec<PathBuf>,
+        /// Import what was probably meant instead of what keepalived runs
+        #[arg(long)]
+        intended: bool,
+        /// Folder for a .toml of each file, named after its router_id
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// Print what a shell needs to complete the arguments of vipctl
+    #[command(after_help = COMPLETIONS)]
+    Completions {
+        /// The shell
+        shell: Shell,
     },
     /// Prepare this host to serve virtual addresses behind an LVS-DR director
     #[command(after_help = REALSERVER)]
@@ -187,7 +207,8 @@ Exit codes: 2 a daemon cannot be reached or has gone away.
 Example: vipctl watch --json | jq -c 'select(.from == \"vrrpd\") | .instances[] | [.name, .state]'";
 
 const RELOAD: &str = "\
-Exit codes: 0 all daemons run the new configuration; 1 it is faulty, or one refused it; 2 one cannot be reached.
+Exit codes: 0 all daemons run the new configuration; 1 it is faulty, or one refused it or cannot reload;
+2 one cannot be reached.
 Example: vipctl reload && vipctl status";
 
 const CHECK: &str = "\
@@ -202,9 +223,21 @@ const INTROSPECT: &str = "\
 Exit codes: 0 answered; 1 answered with an error; 2 the socket cannot be reached.
 Example: vipctl introspect vrrpd io.vipkit.Vrrp";
 
+const IMPORT: &str = "\
+The result does what keepalived does with the file today, so that a pair can be
+moved one node at a time. What was probably meant is said on standard error, and
+in comments. Of several files without --out, only what is said is shown.
+Exit codes: 0 imported; 1 a file cannot be understood or carried over, nothing is
+written; 2 wrong usage.
+Example: vipctl import /etc/keepalived/keepalived.conf > vipkit.toml";
+
+const COMPLETIONS: &str = "\
+Exit codes: 0 printed.
+Example: vipctl completions bash > /etc/bash_completion.d/vipctl";
+
 const REALSERVER: &str = "\
 Exit codes: 0 good; 1 something is wrong, or was refused.
-Environment: VIPKIT_STATE_DIR, the folder that remembers how it was before (default /var/lib/vipkit).
+Environment: VIPKIT_STATE_DIR, the folder of what it remembers (default /var/lib/vipkit).
 Example: vipctl realserver add 192.168.4.15 --persist";
 
 #[cfg(test)]

@@ -38,7 +38,19 @@ pub fn muster(timeout: Duration) -> Vec<Member> {
     let ask = |daemon: &'static Daemon| Member { daemon, running: daemon.ask(timeout, daemon.running) };
     let members: Vec<_> = DAEMONS.iter().map(ask).collect();
     let configs = configurations(&members).iter().map(|path| vipkit_config::load(path)).collect();
-    expected(members, Result::<Vec<_>, _>::ok(configs).as_deref())
+    let configs = Result::<Vec<_>, _>::ok(configs);
+    let mut expected = expected(members, configs.as_deref());
+    if configs.is_none() {
+        expected.iter_mut().for_each(check_first);
+    }
+    expected
+}
+
+/// Without a good configuration no daemon starts.
+fn check_first(member: &mut Member) {
+    if let Err(Unreachable { remedy, sign: Sign::Nothing | Sign::Socket, .. }) = &mut member.running {
+        *remedy = format!("`vipctl check` finds what is wrong with the configuration; then {remedy}");
+    }
 }
 
 /// The files that the members run on.
@@ -136,5 +148,17 @@ mod tests {
     fn one_is_always_expected() {
         assert_eq!(of(None, [NOTHING; 3]), ["vrrpd"]);
         assert_eq!(of(Some(""), [NOTHING; 3]), ["vrrpd"]);
+    }
+
+    #[test]
+    fn without_a_good_configuration_that_is_the_first_remedy() {
+        let remedy = |sign| {
+            let mut member = Member { daemon: &DAEMONS[2], running: Err(gone("vrrpd", sign)) };
+            check_first(&mut member);
+            member.running.unwrap_err().remedy
+        };
+        let first = "`vipctl check` finds what is wrong with the configuration; then `systemctl start vrrpd`";
+        assert_eq!([remedy(Sign::Nothing), remedy(Sign::Socket)], [first; 2]);
+        assert_eq!(remedy(Sign::Server), "`systemctl start vrrpd`");
     }
 }

@@ -3,7 +3,7 @@
 //! A command (`command`, one file each) asks the daemons (`daemons`; which of them: `fleet`) over their sockets
 //! (`link`), judges what they say (`health`) and hands it to a pure function that makes text of it (`render`). It keeps
 //! no state and knows no protocol but that of the sockets: what is not told there is not shown.
-//! One command has no daemon to ask: `realserver` prepares the host itself.
+//! Some commands have no daemon to ask: `realserver` prepares the host itself, `import` reads a keepalived.conf.
 #![forbid(unsafe_code)]
 
 pub mod cli;
@@ -13,6 +13,7 @@ pub mod digests;
 pub mod failure;
 pub mod fleet;
 pub mod health;
+pub mod import;
 pub mod link;
 pub mod realserver;
 pub mod render;

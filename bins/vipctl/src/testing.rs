@@ -1,50 +1,21 @@
-//! What the tests of this crate look at: instances, services and checks in each condition, and their daemons.
+//! What the tests of this crate look at: objects, and what was seen of the daemons that keep them.
+
+mod objects;
 
 use std::time::SystemTime;
 
-use vipkit_control::common::{Notice, Running};
-use vipkit_control::health::{self, Check, Judgement};
-use vipkit_control::ipvs::{self, Server, Service};
-use vipkit_control::vrrp::{Address, Daemon, Instance, Peer, State};
+use vipkit_control::health::Check;
+use vipkit_control::ipvs::Service;
+use vipkit_control::vrrp::Instance;
 
 use crate::daemons::{Report, Seen};
 use crate::failure::{Sign, Unreachable};
 
+pub use objects::*;
+
 /// When it is.
 pub fn now() -> SystemTime {
     humantime::parse_rfc3339("2026-02-03T03:00:00Z").unwrap()
-}
-
-pub fn running() -> Running {
-    Running {
-        node: "web1".to_owned(),
-        version: "0.1.0".to_owned(),
-        pid: 4711,
-        started: "2026-01-30T22:30:00.000Z".to_owned(),
-        config: "/etc/vipkit/vipkit.toml".to_owned(),
-        digest: "0a1b2c3d4e5f".to_owned(),
-        log_records_dropped: 0,
-    }
-}
-
-pub fn daemon() -> Daemon {
-    Daemon { running: running(), lateness: 0.0001, lateness_max: 0.002 }
-}
-
-pub fn health_daemon() -> health::Daemon {
-    health::Daemon { running: running(), lateness: 0.0001, lateness_max: 0.002, runs: 2 }
-}
-
-pub fn ipvs_daemon() -> ipvs::Daemon {
-    ipvs::Daemon {
-        running: running(),
-        ipvs: Some("1.2.1".to_owned()),
-        health_connected: true,
-        health_since: "2026-01-30T22:30:00.100Z".to_owned(),
-        foreign: 0,
-        repairs: 0,
-        faults: Vec::new(),
-    }
 }
 
 fn seen(name: &'static str, seen: Result<Seen, Unreachable>) -> Report {
@@ -70,166 +41,4 @@ pub fn unreachable() -> Report {
 pub fn gone(name: &str, sign: Sign) -> Unreachable {
     let what = format!("{name} is not running: there is no /run/vipkit/{name}.sock");
     Unreachable { what, remedy: format!("`systemctl start {name}`"), sign }
-}
-
-/// A check that is up.
-pub fn check(name: &str) -> Check {
-    Check {
-        name: name.to_owned(),
-        kind: "tcp".to_owned(),
-        target: "192.168.4.100:80".to_owned(),
-        state: health::State::Up,
-        judged: Some(Judgement::Up),
-        since: "2026-01-30T22:30:00.100Z".to_owned(),
-        reason: "connected".to_owned(),
-        generation: 1,
-        failures: 0,
-        checked: Some("2026-02-03T02:59:59.600Z".to_owned()),
-        took: Some(0.000_21),
-        interval: 2.0,
-        timeout: 1.0,
-        retries: 2,
-        retry_delay: 0.5,
-        shared_by: 1,
-        counters: [("runs".to_owned(), 9000)].into(),
-    }
-}
-
-/// The same check, found down.
-pub fn down(name: &str) -> Check {
-    Check {
-        state: health::State::Down,
-        judged: Some(Judgement::Down),
-        since: "2026-02-03T02:56:48.000Z".to_owned(),
-        reason: "connection refused".to_owned(),
-        generation: 2,
-        ..check(name)
-    }
-}
-
-/// A service whose two servers are up.
-pub fn service(name: &str) -> Service {
-    Service {
-        name: name.to_owned(),
-        address: "192.168.4.15:80".to_owned(),
-        protocol: "tcp".to_owned(),
-        scheduler: "wrr".to_owned(),
-        persistence: None,
-        persistence_netmask: None,
-        on_failure: "remove".to_owned(),
-        present: true,
-        servers: vec![server("192.168.4.100:80", 1), server("192.168.4.200:80", 2)],
-        faults: Vec::new(),
-        warnings: Vec::new(),
-        connections: 24,
-        incoming_packets: 240,
-        outgoing_packets: 0,
-        incoming_bytes: 19_200,
-        outgoing_bytes: 0,
-    }
-}
-
-pub fn server(address: &str, weight: u32) -> Server {
-    Server {
-        address: address.to_owned(),
-        forward: "dr".to_owned(),
-        weight,
-        table_weight: Some(weight),
-        state: ipvs::State::Up,
-        since: Some("2026-01-30T22:30:00.100Z".to_owned()),
-        reason: "connected".to_owned(),
-        stale: false,
-        active_connections: 3,
-        inactive_connections: 12,
-        persistent_connections: 0,
-        connections: 12,
-        incoming_packets: 120,
-        outgoing_packets: 0,
-        incoming_bytes: 9_600,
-        outgoing_bytes: 0,
-    }
-}
-
-/// A server that is down and has left the table.
-pub fn removed(address: &str, weight: u32) -> Server {
-    Server {
-        table_weight: None,
-        state: ipvs::State::Down,
-        since: Some("2026-02-03T02:56:48.000Z".to_owned()),
-        reason: "connection refused".to_owned(),
-        active_connections: 0,
-        inactive_connections: 0,
-        ..server(address, weight)
-    }
-}
-
-pub fn active(name: &str) -> Instance {
-    Instance {
-        name: name.to_owned(),
-        interface: "eth0".to_owned(),
-        virtual_router_id: 51,
-        version: 3,
-        state: State::Active,
-        since: "2026-02-03T02:56:48.000Z".to_owned(),
-        reason: "no advert for 3.609 s".to_owned(),
-        priority: 100,
-        preempt: true,
-        checksum: Some("pseudo-header".to_owned()),
-        source: Some("192.168.4.100".to_owned()),
-        advertisement_interval: 1.0,
-        active_adver_interval: 1.0,
-        skew_time: 0.609,
-        active_down_interval: 3.609,
-        addresses: vec![address("192.168.4.80/24", true, true)],
-        peers: Vec::new(),
-        faults: Vec::new(),
-        warnings: Vec::new(),
-        hints: Vec::new(),
-        counters: [("advertisements_sent".to_owned(), 192), ("checksum_errors".to_owned(), 0)].into(),
-    }
-}
-
-pub fn backup(name: &str) -> Instance {
-    Instance {
-        state: State::Backup,
-        reason: "192.168.4.100 has priority 150".to_owned(),
-        addresses: vec![address("192.168.4.80/24", false, false)],
-        peers: vec![peer("192.168.4.100", 150)],
-        counters: [("advertisements_received".to_owned(), 191)].into(),
-        ..active(name)
-    }
-}
-
-pub fn fault(name: &str) -> Instance {
-    let what = "192.168.4.80/24 is on eth0 already, and vrrpd did not put it there";
-    Instance {
-        state: State::Fault,
-        reason: what.to_owned(),
-        addresses: vec![address("192.168.4.80/24", true, false)],
-        faults: vec![notice(
-            what,
-            "if nothing else needs it: `ip addr del 192.168.4.80/24 dev eth0`; if this host owns it for good: priority = 255",
-        )],
-        ..active(name)
-    }
-}
-
-pub fn notice(what: &str, remedy: &str) -> Notice {
-    Notice { what: what.to_owned(), remedy: remedy.to_owned() }
-}
-
-pub fn address(address: &str, present: bool, ours: bool) -> Address {
-    Address { address: address.to_owned(), present, ours }
-}
-
-pub fn peer(address: &str, priority: u8) -> Peer {
-    Peer {
-        address: address.to_owned(),
-        priority,
-        advertisement_interval: 1.0,
-        checksum: Some("pseudo-header".to_owned()),
-        first_heard: "2026-02-03T02:56:47.000Z".to_owned(),
-        last_heard: "2026-02-03T02:59:59.600Z".to_owned(),
-        advertisements: 191,
-    }
 }

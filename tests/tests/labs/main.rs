@@ -29,6 +29,7 @@ mod flood;
 mod interface;
 mod interop;
 mod lonely;
+mod migrate;
 mod mishaps;
 mod realserver;
 mod refused;

@@ -60,6 +60,7 @@ fn flushed_and_taken(privilege: Privilege) {
     let (pair, mut vrrpd) = alone(privilege);
     pair.web1.ip("address flush dev eth0");
     pair.wait_for_state(&vrrpd, State::Fault, SOON);
+    pair.lab.wait("vrrpd has seen it go", SOON, || !vrrpd.instance().addresses[0].present);
     pair.web1.ip(&format!("address add {VIP}/24 dev eth0"));
     pair.web1.ip("address add 192.168.4.100/24 dev eth0");
     let watch = AddressWatch::on(&pair.web1);

@@ -3,7 +3,9 @@
 
 mod call;
 mod check;
+mod completions;
 mod health;
+mod import;
 mod introspect;
 mod realserver;
 mod reload;
@@ -24,6 +26,7 @@ use crate::daemons::Daemon;
 use crate::daemons::object::{self, Object};
 use crate::failure::{Exit, Failure};
 use crate::render::json;
+use crate::render::notice::SHOWN;
 use crate::render::text::Style;
 
 /// What all commands are run with.
@@ -54,6 +57,8 @@ pub fn run(cli: &Cli) -> Result<Exit, Failure> {
             call::run(&context, socket, method, parameters, *more)
         }
         Command::Introspect { socket, interface } => introspect::run(&context, socket, interface.as_deref()),
+        Command::Import { file, intended, out } => import::run(&context, file, *intended, out.as_deref()),
+        Command::Completions { shell } => completions::run(*shell),
         Command::Realserver { action } => realserver::run(&context, action),
     }
 }
@@ -100,7 +105,11 @@ fn no_such<T: Object>(error: &ClientError) -> Option<Failure> {
         return None;
     }
     let NoSuch { name, known } = refusal.decode().ok()?;
-    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    let known = match known.get(..SHOWN) {
+        Some(first) if known.len() > SHOWN => format!("{}, ...: `vipctl {}`", first.join(", "), T::COMMAND),
+        _ if known.is_empty() => "none".to_owned(),
+        _ => known.join(", "),
+    };
     Some(Failure::NoSuch { noun: T::NOUN, name, known })
 }
 

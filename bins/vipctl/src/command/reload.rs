@@ -22,7 +22,7 @@ pub fn run(context: &Context) -> Result<Exit, Failure> {
     let is_good = checked.iter().all(|checked| checked.good);
     let mut daemons: Vec<Told> = Vec::new();
     for Member { daemon, running } in members {
-        let is_refused = daemons.iter().any(|told| matches!(told.outcome, Outcome::Refused(_)));
+        let is_refused = daemons.iter().any(|told| told.outcome.holds_others());
         let outcome = match running {
             Err(error) => Outcome::Unreachable(error),
             Ok(_) if !is_good => continue,

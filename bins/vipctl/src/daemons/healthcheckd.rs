@@ -26,6 +26,7 @@ fn daemon(client: &mut Client) -> Result<health::Daemon, ClientError> {
 
 impl Object for Check {
     const NOUN: &'static str = "check";
+    const COMMAND: &'static str = "health";
     const LIST: &'static str = health::LIST;
     const GET: &'static str = health::GET;
     const NO_SUCH: &'static str = health::NO_SUCH_CHECK;

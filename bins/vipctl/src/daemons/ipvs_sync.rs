@@ -20,12 +20,17 @@ pub const ROW: Daemon = Daemon {
     story: || Box::new(Story::<Service>::default()),
 };
 
-fn daemon(client: &mut Client) -> Result<ipvs::Daemon, ClientError> {
+/// What it says of itself.
+///
+/// # Errors
+/// Those of a call.
+pub fn daemon(client: &mut Client) -> Result<ipvs::Daemon, ClientError> {
     client.call(ipvs::GET_DAEMON, &NoParameters {}).map(|GetDaemonReply { daemon }| daemon)
 }
 
 impl Object for Service {
     const NOUN: &'static str = "service";
+    const COMMAND: &'static str = "services";
     const LIST: &'static str = ipvs::LIST;
     const GET: &'static str = ipvs::GET;
     const NO_SUCH: &'static str = ipvs::NO_SUCH_SERVICE;

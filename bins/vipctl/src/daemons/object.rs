@@ -10,6 +10,8 @@ use vipkit_control::common::{GetParameters, ListParameters};
 pub trait Object: DeserializeOwned {
     /// What it is called.
     const NOUN: &'static str;
+    /// The command of vipctl that shows all of them.
+    const COMMAND: &'static str;
     /// The method that gives a page.
     const LIST: &'static str;
     /// The method that gives one.

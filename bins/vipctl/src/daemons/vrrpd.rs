@@ -26,6 +26,7 @@ fn daemon(client: &mut Client) -> Result<vrrp::Daemon, ClientError> {
 
 impl Object for Instance {
     const NOUN: &'static str = "instance";
+    const COMMAND: &'static str = "vrrp";
     const LIST: &'static str = vrrp::LIST;
     const GET: &'static str = vrrp::GET;
     const NO_SUCH: &'static str = vrrp::NO_SUCH_INSTANCE;

@@ -4,7 +4,7 @@ use std::io;
 
 use vipkit_control::common::Notice;
 use vipkit_linux::capabilities::{self, Capability};
-use vipkit_linux::route::{Address, AddressChange, AddressKey, Link, Route, RouteError};
+use vipkit_linux::route::{Address, AddressChange, AddressKey, Link, NetlinkError, Route, RouteError};
 use vipkit_linux::sysctl::{self, SysctlError};
 
 use super::observed::{Interface, Observed, Place};
@@ -67,7 +67,7 @@ impl Host {
             Op::Remove(vip) => AddressChange::Delete(key(*vip)),
         };
         let result = self.route.change_addresses(&[change]).into_iter().next();
-        match result.unwrap_or(Err(RouteError::NoReply)) {
+        match result.unwrap_or(Err(NetlinkError::NoReply.into())) {
             Ok(()) | Err(RouteError::Exists | RouteError::NoSuchAddress) => Ok(()),
             Err(error) => Err(refused(op, &error)),
         }

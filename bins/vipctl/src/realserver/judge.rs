@@ -68,7 +68,8 @@ impl Verdict {
 /// Judges a host by these VIPs.
 #[must_use]
 pub fn judge(vips: &Vips, observed: &Observed) -> Verdict {
-    let is_asked = vips.iter().any(IpAddr::is_ipv4);
+    // A director has to answer for its VIPs.
+    let is_asked = vips.iter().any(|vip| vip.is_ipv4() && !observed.places_of(*vip).any(Place::is_directors));
     let interfaces = if is_asked { in_force(observed) } else { Vec::new() };
     let mut faults = loopback_down(vips, observed);
     faults.extend(Name::EACH.iter().flat_map(|name| loud(*name, &interfaces, vips)));
@@ -250,6 +251,11 @@ mod tests {
 
     #[test]
     fn what_does_not_matter_is_no_fault() {
+        let director = said(|o| {
+            o.places = vec![Place { vrrpd: true, ..place("eth0", 24) }];
+            set(o, ALL, Name::ArpIgnore, 0);
+        });
+        assert!(director.len() == 1 && director[0].contains("this host is a director of it"), "{director:?}");
         assert_eq!(said(|o| set(o, "lo", Name::ArpIgnore, 3)), [""; 0], "nobody asks on lo");
         assert_eq!(said(|o| set(o, "eth0", Name::ArpIgnore, 8)), [""; 0], "it answers nobody");
     }

@@ -53,6 +53,12 @@ impl Place {
     pub fn is_right(&self) -> bool {
         self.loopback && self.peer.is_none() && self.prefix == whole(self.address)
     }
+
+    /// The place of a VIP on a director.
+    #[must_use]
+    pub fn is_directors(&self) -> bool {
+        self.vrrpd && !self.loopback
+    }
 }
 
 impl Observed {

@@ -77,7 +77,7 @@ pub fn state(state: State) -> Cell {
         State::Up => (Tone::Good, "up"),
         State::Down => (Tone::Bad, "down"),
         State::Unknown => (Tone::Odd, "unknown"),
-        State::CouldNotRun => (Tone::Bad, "could-not-run"),
+        State::CouldNotRun => (Tone::Bad, "could_not_run"),
     };
     (tone, words.to_owned())
 }
@@ -113,6 +113,11 @@ pub fn reason(check: &Check) -> String {
     }
 }
 
+fn retries(Check { failures, retries, .. }: &Check) -> String {
+    let used = if *failures > 0 { format!(", {failures} used") } else { String::new() };
+    format!("{retries}{used}")
+}
+
 fn count_of(number: u32, noun: &str) -> String {
     count(usize::try_from(number).unwrap_or(usize::MAX), noun)
 }
@@ -145,7 +150,7 @@ pub fn check(check: &Check, now: SystemTime, style: Style) -> String {
         ("kind", format!("{} {}", check.kind, check.target)),
         ("last run", check.checked.as_ref().map_or_else(never, finished)),
         ("judged", check.judged.map_or_else(never, |judged| word(judged).to_owned())),
-        ("failures", format!("{} in a row, {} are retried", check.failures, check.retries)),
+        ("retries", retries(check)),
         ("interval", time::seconds(check.interval)),
         ("timeout", time::seconds(check.timeout)),
         ("retry delay", time::seconds(check.retry_delay)),
@@ -205,10 +210,10 @@ mod tests {
         assert_eq!(
             text(&all),
             "\
-5 checks: 2 up, 1 unknown, 1 could-not-run, 1 down
+5 checks: 2 up, 1 unknown, 1 could_not_run, 1 down
 CHECK                 STATE          SINCE         KIND                  TOOK    REASON
 web/192.168.4.100:80  down           3 m 12 s ago  tcp                   0.2 ms  connection refused
-dns                   could-not-run  3 d 4 h ago   tcp 192.168.4.100:80  -       too many open files; counts as up
+dns                   could_not_run  3 d 4 h ago   tcp 192.168.4.100:80  -       too many open files; counts as up
 new                   unknown        3 d 4 h ago   tcp 192.168.4.100:80  -       never run
 app/192.168.4.100:80  up             3 d 4 h ago   tcp                   0.2 ms  connected
 shaky                 up             3 d 4 h ago   tcp 192.168.4.100:80  0.2 ms  connected; 1 failure of 3 before it is down
@@ -252,7 +257,7 @@ web/192.168.4.100:80: down since 2026-02-03T02:56:48.000Z (3 m 12 s ago)
   kind         tcp 192.168.4.100:80
   last run     0.4 s ago, took 0.2 ms
   judged       down
-  failures     0 in a row, 2 are retried
+  retries      2
   interval     2.000 s
   timeout      1.000 s
   retry delay  0.500 s

@@ -4,6 +4,7 @@
 pub mod check;
 pub mod checks;
 pub mod digests;
+pub mod import;
 pub mod introspect;
 pub mod json;
 pub mod notice;

@@ -10,7 +10,7 @@ use crate::health;
 pub const INDENT: usize = 2;
 /// From a label to its words.
 pub const LABEL: usize = 9;
-/// Most addresses or peers of an instance in a summary; the worst come first.
+/// Most of a kind that a summary names: addresses, peers, servers, checks; the worst come first.
 pub const SHOWN: usize = 8;
 
 /// Faults, warnings and hints of an instance, what its addresses contradict, and what helps.

@@ -1,8 +1,8 @@
 //! `vipctl reload`: what was found in the configuration, and what each daemon did with it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use vipkit_control::common::ConfigRefused;
-use vipkit_control::error::{Error, PERMISSION_DENIED};
+use vipkit_control::error::{Error, METHOD_NOT_IMPLEMENTED, PERMISSION_DENIED};
 use vipkit_control::vrrp;
 
 use super::check::{self, Checked};
@@ -43,6 +43,14 @@ pub enum Outcome {
     Unreachable(Unreachable),
     /// It was not told, since one before it refused.
     NotTold,
+}
+
+impl Outcome {
+    /// Those after it are not told: it found something wrong. A program that cannot reload at all found nothing.
+    #[must_use]
+    pub fn holds_others(&self) -> bool {
+        matches!(self, Self::Refused(error) if error.name != METHOD_NOT_IMPLEMENTED)
+    }
 }
 
 impl Reload {
@@ -91,7 +99,7 @@ pub fn reload(reload: &Reload, style: Style) -> String {
         text.say(name).say(": ");
         match outcome {
             Outcome::Reloaded(reply) => done(&mut text, reply),
-            Outcome::Refused(error) => refused(&mut text, error),
+            Outcome::Refused(error) => refused(&mut text, name, error),
             Outcome::Unreachable(Unreachable { what, remedy, .. }) => {
                 text.put(Tone::Bad, "unreachable").end();
                 entry(&mut text, "fault", what);
@@ -104,7 +112,7 @@ pub fn reload(reload: &Reload, style: Style) -> String {
     }
     if reload.is_good() {
         let remedy = "the configuration changed meanwhile, or is not read alike by all: `vipctl reload`";
-        super::digests::split(&mut text, &reload.digests(), remedy);
+        super::digests::split(&mut text, &reload.digests(), reload.checked.len(), remedy);
     }
     text.finish()
 }
@@ -127,7 +135,22 @@ fn instances(text: &mut Text, vrrp::Reloaded { added, changed, removed, unchange
     entry(text, "unchanged", &check::count(unchanged.len(), "instance"));
 }
 
-fn refused(text: &mut Text, error: &Error) {
+/// Fields of [`PERMISSION_DENIED`].
+#[derive(Deserialize)]
+struct PermissionDenied {
+    uid: u32,
+    needed: String,
+}
+
+fn refused(text: &mut Text, name: &str, error: &Error) {
+    if error.name == METHOD_NOT_IMPLEMENTED {
+        text.put(Tone::Odd, "cannot reload").say(", it runs what it ran").end();
+        return entry(
+            text,
+            "remedy",
+            &format!("if it should read the file anew: `systemctl restart {name}`"),
+        );
+    }
     text.put(Tone::Bad, "refused").say(", nothing was changed").end();
     // Each interface names the error for itself.
     if error.name.ends_with(".ConfigRefused")
@@ -137,7 +160,11 @@ fn refused(text: &mut Text, error: &Error) {
     }
     match error.name.as_str() {
         PERMISSION_DENIED => {
-            entry(text, "fault", &error.to_string());
+            let words = error.decode().map_or_else(
+                |_| error.to_string(),
+                |PermissionDenied { uid, needed }| format!("uid {uid} may not: it takes {needed}"),
+            );
+            entry(text, "fault", &words);
             let join = "be root, or a member of group vipkit-admin: `usermod -aG vipkit-admin USER`, then log in again";
             entry(text, "remedy", join);
         }
@@ -240,6 +267,7 @@ the digests differ
         assert_eq!(exit, Exit::Bad);
         let (text, exit) =
             of(checked(Some("1")), Some(Outcome::Refused(Error::permission_denied(1000, "root"))));
+        assert!(text.contains("\n  fault         uid 1000 may not: it takes root\n"), "{text}");
         assert!(text.contains("  remedy        be root, or a member of group vipkit-admin: "), "{text}");
         assert_eq!(exit, Exit::Bad);
     }
@@ -254,6 +282,19 @@ the digests differ
             "{text}"
         );
         assert_eq!(exit, Exit::Unreachable);
+    }
+
+    #[test]
+    fn who_cannot_reload_keeps_nobody_back() {
+        let cannot = Outcome::Refused(Error::method_not_implemented("Reload"));
+        assert!(!cannot.holds_others());
+        assert!(Outcome::Refused(Error::permission_denied(1000, "root")).holds_others());
+        let (text, exit) = of(checked(Some("1")), Some(cannot));
+        let said = "\
+vrrpd: cannot reload, it runs what it ran
+  remedy        if it should read the file anew: `systemctl restart vrrpd`
+";
+        assert_eq!((text.as_str(), exit), (said, Exit::Bad));
     }
 
     fn all(outcomes: [Outcome; 3]) -> (String, Reload) {

@@ -3,8 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
-use vipkit_control::common::Notice;
-use vipkit_control::ipvs::{Server, Service, State};
+use vipkit_control::ipvs::{Daemon, Server, Service, State};
 
 use super::check::count;
 use super::notice::{self, INDENT};
@@ -14,8 +13,9 @@ use crate::health::{self, Health};
 
 /// All services as text: a line for each, and a row for each server.
 #[must_use]
-pub fn services(services: &[Service], now: SystemTime, style: Style) -> String {
+pub fn services(daemon: &Daemon, services: &[Service], now: SystemTime, style: Style) -> String {
     let mut text = Text::new(style);
+    of_daemon(&mut text, daemon, services);
     if services.is_empty() {
         text.say(NONE).end();
         return text.finish();
@@ -46,7 +46,7 @@ pub fn services(services: &[Service], now: SystemTime, style: Style) -> String {
     for (service, rows) in services.iter().zip(rows) {
         line(&mut text, service);
         rows.iter().for_each(|row| text.row(row, &widths));
-        notices(&mut text, service, health::out_of_place(service).as_ref());
+        notices(&mut text, daemon, service);
     }
     text.finish()
 }
@@ -71,9 +71,19 @@ pub fn line(text: &mut Text, service: &Service) {
     text.end();
 }
 
-/// Faults and warnings of a service, what contradicts itself, and what helps.
-pub fn notices(text: &mut Text, service: &Service, odd: Option<&Notice>) {
-    notice::groups(text, &service.faults, service.warnings.iter().chain(odd), &[]);
+/// What is wrong with ipvs-sync itself: it explains what is wrong with all services.
+fn of_daemon(text: &mut Text, daemon: &Daemon, services: &[Service]) {
+    let doubt = health::doubt(daemon, services);
+    if !daemon.faults.is_empty() || doubt.is_some() {
+        text.say("ipvs-sync: ").put(Tone::Bad, "degraded").end();
+        notice::groups(text, &daemon.faults, &doubt, &[]);
+    }
+}
+
+/// Faults and warnings of a service, what contradicts itself unless the daemon explains it, and what helps.
+pub fn notices(text: &mut Text, daemon: &Daemon, service: &Service) {
+    let odd = health::out_of_place(service).filter(|_| daemon.faults.is_empty());
+    notice::groups(text, &service.faults, service.warnings.iter().chain(&odd), &[]);
 }
 
 /// How many servers take connections: `2 servers up`, `1 of 2 servers up`.
@@ -151,8 +161,9 @@ const LABEL: usize = 13;
 
 /// Everything about one service.
 #[must_use]
-pub fn service(service: &Service, now: SystemTime, style: Style) -> String {
+pub fn service(daemon: &Daemon, service: &Service, now: SystemTime, style: Style) -> String {
     let mut text = Text::new(style);
+    of_daemon(&mut text, daemon, std::slice::from_ref(service));
     line(&mut text, service);
     for (label, cell) in [
         ("address", plain(format!("{} {}", service.protocol, service.address))),
@@ -167,7 +178,7 @@ pub fn service(service: &Service, now: SystemTime, style: Style) -> String {
     text.table(&verdicts(service, now), INDENT * 2);
     text.skip(INDENT).say("traffic").end();
     text.table(&traffic(service), INDENT * 2);
-    notices(&mut text, service, health::out_of_place(service).as_ref());
+    notices(&mut text, daemon, service);
     text.finish()
 }
 
@@ -235,7 +246,7 @@ pub fn json(services: &[Service]) -> impl Serialize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{notice, now, removed, server, service as well};
+    use crate::testing::{ipvs_daemon, notice, now, removed, server, service as well};
 
     fn broken() -> Service {
         Service {
@@ -260,7 +271,7 @@ mod tests {
             }],
             ..well("dns")
         };
-        let text = services(&[dns, broken()], now(), Style::Plain);
+        let text = services(&ipvs_daemon(), &[dns, broken()], now(), Style::Plain);
         assert_eq!(
             text,
             "  SERVER            FORWARD  WEIGHT  TABLE  STATE      SINCE         ACTIVE  INACT  REASON
@@ -285,7 +296,7 @@ web: tcp 192.168.4.15:80, wrr, 1 of 2 servers up
             ..broken()
         };
         assert_eq!(
-            services(&[odd, absent], now(), Style::Plain),
+            services(&ipvs_daemon(), &[odd, absent], now(), Style::Plain),
             "  SERVER            FORWARD  WEIGHT  TABLE  STATE      SINCE         ACTIVE  INACT  REASON
 web: tcp 192.168.4.15:80, wrr, 2 servers up
   192.168.4.100:80  dr       1       1      up, stale  3 d 4 h ago   3       12     connected
@@ -307,7 +318,7 @@ web: tcp 192.168.4.15:80, wrr, 1 of 2 servers up, not in the table
     #[test]
     fn everything_about_one() {
         assert_eq!(
-            service(&broken(), now(), Style::Plain),
+            service(&ipvs_daemon(), &broken(), now(), Style::Plain),
             "\
 web: tcp 192.168.4.15:80, wrr, 1 of 2 servers up
   address      tcp 192.168.4.15:80
@@ -329,7 +340,29 @@ web: tcp 192.168.4.15:80, wrr, 1 of 2 servers up
     }
 
     #[test]
+    fn what_is_wrong_with_all_is_said_once() {
+        let fault = notice("the kernel has no IPVS", "`modprobe ip_vs`");
+        let without = Daemon { ipvs: None, faults: vec![fault], ..ipvs_daemon() };
+        let absent = || Service { present: false, ..broken() };
+        let all = services(&without, &[absent(), absent()], now(), Style::Plain);
+        let said = "\
+ipvs-sync: degraded
+  fault    the kernel has no IPVS
+  remedy   `modprobe ip_vs`
+";
+        assert!(all.starts_with(&format!("{said}  SERVER  ")), "{all}");
+        assert_eq!(all.matches("remedy").count(), 1, "{all}");
+        let one = service(&without, &absent(), now(), Style::Plain);
+        assert!(one.starts_with(&format!("{said}web: tcp ")), "{one}");
+        assert_eq!(one.matches("remedy").count(), 1, "{one}");
+
+        let deaf = Daemon { health_connected: false, ..ipvs_daemon() };
+        let said = services(&deaf, &[broken()], now(), Style::Plain);
+        assert!(said.starts_with("ipvs-sync: degraded\n  warning  no verdicts come in since "), "{said}");
+    }
+
+    #[test]
     fn none_is_said() {
-        assert_eq!(services(&[], now(), Style::Plain), format!("{NONE}\n"));
+        assert_eq!(services(&ipvs_daemon(), &[], now(), Style::Plain), format!("{NONE}\n"));
     }
 }

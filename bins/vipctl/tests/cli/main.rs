@@ -3,8 +3,12 @@
 #[cfg(test)]
 mod fake;
 #[cfg(test)]
+mod kinds;
+#[cfg(test)]
 mod node;
 #[cfg(test)]
+#[path = "../../src/testing/objects.rs"]
+#[expect(dead_code, reason = "the modules' tests look at more of them")]
 mod objects;
 #[cfg(test)]
 mod program;
@@ -18,7 +22,7 @@ use tempfile::TempDir;
 use vipkit_control::vrrp::{Instance, State};
 
 use fake::Fake;
-use objects::instance;
+use kinds::instance;
 use program::{Running, code, command, json_of, text, vipctl, wait};
 
 const GOOD: &str =

@@ -4,12 +4,13 @@ use std::fs;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use vipkit_control::health::{Check, Judgement};
+use vipkit_control::health::Check;
 use vipkit_control::ipvs::Service;
 use vipkit_control::vrrp::{Instance, State};
 
 use crate::fake::Fake;
-use crate::objects::{check, instance, service};
+use crate::kinds::{instance, service};
+use crate::objects::{check, down};
 use crate::program::{Running, code, command, json_of, text, vipctl};
 
 const NODE: &str = "\
@@ -41,7 +42,7 @@ impl Node {
         let folder = TempDir::new().unwrap();
         fs::write(folder.path().join("vipkit.toml"), NODE).unwrap();
         Self {
-            health: Some(Fake::start(&folder, vec![check(CHECK, Judgement::Up)])),
+            health: Some(Fake::start(&folder, vec![check(CHECK)])),
             ipvs: Some(Fake::start(&folder, vec![service("web", true)])),
             vrrp: Some(Fake::start(&folder, vec![instance("web", State::Active)])),
             folder,
@@ -62,7 +63,7 @@ impl Node {
 
     /// The server is down.
     fn fail(&self) {
-        self.health().put(check(CHECK, Judgement::Down));
+        self.health().put(down(CHECK));
         self.ipvs().put(service("web", false));
     }
 }
@@ -129,7 +130,7 @@ fn services_and_health_show_all_or_one() {
     let one = text(&vipctl(&node.folder, &["health", CHECK]).stdout);
     assert!(one.starts_with("web/192.168.4.100:80: down since 2026-02-03T02:56:48.000Z ("), "{one}");
     let value = json_of(&vipctl(&node.folder, &["health", "--json"]));
-    assert_eq!(value, json!({ "checks": [check(CHECK, Judgement::Down)] }));
+    assert_eq!(value, json!({ "checks": [down(CHECK)] }));
     let unknown = vipctl(&node.folder, &["health", "web"]);
     assert_eq!(code(&unknown), Some(1));
     assert_eq!(text(&unknown.stderr), format!("vipctl: no check web; known: {CHECK}\n"));
@@ -140,10 +141,20 @@ fn services_and_health_show_all_or_one() {
 }
 
 #[test]
+fn of_many_known_names_a_few_are_named() {
+    let folder = TempDir::new().unwrap();
+    let _fake =
+        Fake::start(&folder, (0..300).map(|number| service(&format!("s{number:03}"), true)).collect());
+    let unknown = vipctl(&folder, &["services", "web"]);
+    let said = "vipctl: no service web; known: s000, s001, s002, s003, s004, s005, s006, s007, ...: `vipctl services`\n";
+    assert_eq!((code(&unknown), text(&unknown.stderr).as_str()), (Some(1), said));
+}
+
+#[test]
 fn ten_thousand_checks_are_read_and_only_those_that_are_not_up_shown() {
     let folder = TempDir::new().unwrap();
-    let mut many: Vec<_> = (0..10_000).map(|number| check(&format!("c{number:05}"), Judgement::Up)).collect();
-    many[4711] = check("c04711", Judgement::Down);
+    let mut many: Vec<_> = (0..10_000).map(|number| check(&format!("c{number:05}"))).collect();
+    many[4711] = down("c04711");
     let _fake = Fake::start(&folder, many);
     let said = text(&vipctl(&folder, &["health"]).stdout);
     let lines: Vec<_> = said.lines().collect();
@@ -194,15 +205,15 @@ fn watch_tells_of_all_daemons_and_outlives_each() {
     assert_eq!(begun[3], format!("vrrpd         {on}"));
     assert!(begun[4].starts_with("web           Active for "), "{begun:?}");
     assert_eq!(begun[5], "web           tcp 192.168.4.15:80, wrr, 1 server up");
-    node.health().put(check(CHECK, Judgement::Down));
-    assert_eq!(watch.words(), format!("{CHECK}  up -> down: connection refused"));
+    node.health().put(down(CHECK));
+    assert_eq!(watch.words(), format!("healthcheckd  {CHECK} up -> down: connection refused"));
     node.ipvs().put(service("web", false));
     assert_eq!(watch.words(), "web           192.168.4.100:80 up -> down: connection refused");
     assert_eq!(watch.words(), "web           192.168.4.100:80 left the table (weight 1 -> none)");
     node.ipvs = None;
     assert_eq!(watch.words(), "ipvs-sync     lost, the server closed the connection; waiting for it");
-    node.health().put(check(CHECK, Judgement::Up));
-    assert_eq!(watch.words(), format!("{CHECK}  down -> up: connected"));
+    node.health().put(check(CHECK));
+    assert_eq!(watch.words(), format!("healthcheckd  {CHECK} down -> up: connected"));
     node.ipvs = Some(Fake::start(&node.folder, vec![]));
     assert_eq!(watch.words(), format!("ipvs-sync     {on}"));
 }

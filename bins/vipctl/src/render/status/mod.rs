@@ -15,6 +15,7 @@ use super::notice::{self, INDENT, LABEL};
 use super::text::{Style, Text, Tone, plain};
 use super::{digests, time};
 use crate::daemons::{Report, Seen};
+use crate::digests::Group;
 use crate::failure::Unreachable;
 use crate::health::{self, Health};
 
@@ -33,7 +34,7 @@ pub fn status(reports: &[Report], now: SystemTime, style: Style) -> String {
         }
     }
     let seen = || reports.iter().rev().filter_map(|report| report.seen.as_ref().ok());
-    configuration(&mut text, reports, seen());
+    configuration(&mut text, &health::digests(reports), seen());
     for seen in seen() {
         text.end();
         match seen {
@@ -92,17 +93,20 @@ fn degraded(seen: &Seen) -> String {
     if wrong > 0 { format!(", {wrong} of {}", count(all, noun)) } else { String::new() }
 }
 
-/// Where the configuration was read, and its digest, for all that agree.
-fn configuration<'s>(text: &mut Text, reports: &[Report], seen: impl Iterator<Item = &'s Seen>) {
+/// Where the configuration was read, and its digest; who has which, if they differ.
+fn configuration<'s>(text: &mut Text, groups: &[Group<'_>], seen: impl Iterator<Item = &'s Seen>) {
+    let digest = match groups {
+        [(digest, _)] => format!(", digest {digest}"),
+        _ => String::new(),
+    };
     let mut told = Vec::new();
-    for Running { config, digest, .. } in seen.map(Seen::running) {
-        if !told.contains(&(config, digest)) {
-            text.say(&format!("configuration {config}, digest {digest}")).end();
-            told.push((config, digest));
+    for Running { config, .. } in seen.map(Seen::running) {
+        if !told.contains(&config) {
+            text.say(&format!("configuration {config}{digest}")).end();
+            told.push(config);
         }
     }
-    let remedy = "`vipctl reload`: some run on an older configuration, or on another file";
-    digests::split(text, &health::digests(reports), remedy);
+    digests::split(text, groups, told.len(), "`vipctl reload`: some run on an older configuration");
 }
 
 /// As JSON: `health`, and of each daemon name, socket, health, and either `daemon` and its `instances`, `services` or
@@ -258,17 +262,34 @@ web1: degraded
 vrrpd on web1: healthy (up 3 d 4 h, version 0.1.0)
 ipvs-sync on web1: healthy (up 3 d 4 h, version 0.1.0)
 healthcheckd on web1: healthy (up 3 d 4 h, version 0.1.0)
-configuration /etc/vipkit/vipkit.toml, digest 0a1b2c3d4e5f
-configuration /etc/vipkit/vipkit.toml, digest 111111111111
+configuration /etc/vipkit/vipkit.toml
 the digests differ
   111111111111  healthcheckd
   0a1b2c3d4e5f  ipvs-sync, vrrpd
-  remedy        `vipctl reload`: some run on an older configuration, or on another file
+  remedy        `vipctl reload`: some run on an older configuration
 
 ";
         assert!(text.starts_with(head), "{text}");
+        let Ok(Seen::Health { daemon, .. }) = &mut reports[0].seen else { panic!("seen") };
+        daemon.running.config = "/etc/vipkit/other.toml".to_owned();
+        let text = status(&reports, now(), Style::Plain);
+        let files = "\nconfiguration /etc/vipkit/vipkit.toml\nconfiguration /etc/vipkit/other.toml\nthe digests differ\n";
+        assert!(text.contains(files), "{text}");
+        assert!(
+            text.contains("  remedy        start all daemons on the same file: `--config FILE`\n"),
+            "{text}"
+        );
         let colored = status(&reports, now(), Style::Colored);
         assert!(colored.contains("\x1b[1;31mthe digests differ\x1b[0m"), "{colored}");
+    }
+
+    #[test]
+    fn a_program_without_a_digest_shows_none() {
+        let mut reports = [health_report(vec![])];
+        let Ok(Seen::Health { daemon, .. }) = &mut reports[0].seen else { panic!("seen") };
+        daemon.running.digest.clear();
+        let text = status(&reports, now(), Style::Plain);
+        assert!(text.contains("\nconfiguration /etc/vipkit/vipkit.toml\n"), "{text}");
     }
 
     #[test]

@@ -12,6 +12,8 @@ use crate::render::text::{Cell, Text, Tone, plain};
 
 /// Most services; those that are not well come first.
 const SERVICES: usize = 20;
+/// Up to this many servers of all services, those that are well are shown too.
+const FEW: usize = 20;
 
 /// As many of them as a screen bears.
 pub fn show(text: &mut Text, daemon: &Daemon, all: &[Service], now: SystemTime) {
@@ -21,24 +23,36 @@ pub fn show(text: &mut Text, daemon: &Daemon, all: &[Service], now: SystemTime) 
     let is_well = |service: &&Service| health::of_service(service) == Health::Healthy;
     let (well, wrong): (Vec<_>, Vec<_>) = all.iter().partition(is_well);
     let sorted = [wrong, well].concat();
+    let are_few = all.iter().map(|service| service.servers.len()).sum::<usize>() <= FEW;
     for service in sorted.iter().take(SERVICES) {
         line(text, service);
-        servers(text, service, now);
-        // Without a fault of the daemon, it is the service's own that it is not there.
-        let odd = health::out_of_place(service).filter(|_| daemon.faults.is_empty());
-        notices(text, service, odd.as_ref());
+        let shown = by_health(service);
+        let shown = shown
+            .into_iter()
+            .filter(|server| are_few || health::of_server(service, server) != Health::Healthy);
+        servers(text, service, &shown.collect::<Vec<_>>(), now);
+        notices(text, daemon, service);
     }
     let more = sorted.len().saturating_sub(SERVICES);
     if more > 0 {
         text.put(Tone::Faint, &format!("and {more} more: `vipctl services`")).end();
     }
     if daemon.foreign > 0 {
-        let others = count(usize::try_from(daemon.foreign).unwrap_or(usize::MAX), "service");
+        let others = number(daemon.foreign, "service");
         text.put(Tone::Faint, &format!("{others} of others in the table: `ipvsadm -Ln`")).end();
+    }
+    if daemon.repairs > 0 {
+        let repairs = number(daemon.repairs, "difference");
+        let words = format!("repaired {repairs} that others made in the table: `journalctl -u ipvs-sync`");
+        text.put(Tone::Faint, &words).end();
     }
 }
 
-fn servers(text: &mut Text, service: &Service, now: SystemTime) {
+fn number(number: u64, noun: &str) -> String {
+    count(usize::try_from(number).unwrap_or(usize::MAX), noun)
+}
+
+fn servers(text: &mut Text, service: &Service, shown: &[&Server], now: SystemTime) {
     let row = |server: &&Server| -> Vec<Cell> {
         let (tone, table) = services::table(service, server);
         let is_there = server.table_weight == Some(server.weight);
@@ -51,9 +65,8 @@ fn servers(text: &mut Text, service: &Service, now: SystemTime) {
             plain(&server.reason),
         ]
     };
-    let servers = by_health(service);
-    text.table(&servers.iter().take(SHOWN).map(row).collect::<Vec<_>>(), INDENT);
-    let more = servers.len().saturating_sub(SHOWN);
+    text.table(&shown.iter().take(SHOWN).map(row).collect::<Vec<_>>(), INDENT);
+    let more = shown.len().saturating_sub(SHOWN);
     if more > 0 {
         let words = format!("and {more} more: `vipctl services {}`", service.name);
         text.skip(INDENT).put(Tone::Faint, &words).end();
@@ -76,20 +89,30 @@ mod tests {
     fn many_stay_on_a_screen_and_what_is_not_well_comes_first() {
         let mut large = service("large");
         large.servers = (1..=12).map(|number| server(&format!("10.0.0.{number}:80"), 1)).collect();
-        large.servers[11] = removed("10.0.0.12:80", 1);
+        for number in 3..12 {
+            large.servers[number] = removed(&format!("10.0.0.{}:80", number + 1), 1);
+        }
         let mut all: Vec<_> = (0..30).map(|number| service(&format!("s{number:02}"))).collect();
         all.push(large);
-        let text = text(&Daemon { foreign: 2, ..ipvs_daemon() }, &all);
+        let text = text(&Daemon { foreign: 2, repairs: 1, ..ipvs_daemon() }, &all);
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines[0], "large: tcp 192.168.4.15:80, wrr, 11 of 12 servers up");
+        assert_eq!(lines[0], "large: tcp 192.168.4.15:80, wrr, 3 of 12 servers up");
         assert_eq!(
             lines[1],
-            "  10.0.0.12:80  weight 1 (table: none)  down  3 m 12 s ago  connection refused"
+            "  10.0.0.4:80   weight 1 (table: none)  down  3 m 12 s ago  connection refused"
         );
-        assert_eq!(lines[9], "  and 4 more: `vipctl services large`");
+        assert_eq!(lines[9], "  and 1 more: `vipctl services large`");
         assert_eq!(lines[10], "s00: tcp 192.168.4.15:80, wrr, 2 servers up");
-        let end = ["and 11 more: `vipctl services`", "2 services of others in the table: `ipvsadm -Ln`"];
-        assert_eq!(lines[lines.len() - 2..], end);
+        assert_eq!(
+            lines[11], "s01: tcp 192.168.4.15:80, wrr, 2 servers up",
+            "of many, those that are well are left out"
+        );
+        let end = [
+            "and 11 more: `vipctl services`",
+            "2 services of others in the table: `ipvsadm -Ln`",
+            "repaired 1 difference that others made in the table: `journalctl -u ipvs-sync`",
+        ];
+        assert_eq!(lines[lines.len() - 3..], end);
     }
 
     #[test]

@@ -14,6 +14,8 @@ use serde_json::Value;
 use vipkit_control::common::{Notice, Running};
 use vipkit_control::monitor::{Step, Update};
 
+use super::check::count;
+use super::notice::SHOWN;
 use super::text::{Cell, Style, Text, Tone, plain};
 use super::time;
 use crate::daemons::object::Object;
@@ -46,6 +48,10 @@ pub trait Told: Object {
     fn added(&self) -> Vec<Cell>;
     /// What differs, in the order in which it matters.
     fn changes(before: &Self, after: &Self, lines: &mut Lines);
+    /// A line about one of them.
+    fn line(lines: &mut Lines, name: &str, words: &[Cell]) {
+        lines.add(name, words);
+    }
     /// How all of them are, in one line before the others.
     fn summary(_: &BTreeMap<String, Self>) -> Option<Vec<Cell>> {
         None
@@ -97,7 +103,8 @@ impl<T: Told> Story<T> {
         self.objects.clear();
         if let Some(daemon) = &daemon {
             let Running { node, version, digest, .. } = T::running(daemon);
-            lines.add(T::TELLER, &[plain(format!("on {node}, version {version}, digest {digest}"))]);
+            let digest = if digest.is_empty() { String::new() } else { format!(", digest {digest}") };
+            lines.add(T::TELLER, &[plain(format!("on {node}, version {version}{digest}"))]);
             T::of_daemon(None, daemon, lines);
         }
         self.daemon = daemon;
@@ -122,18 +129,32 @@ impl<T: Told> Story<T> {
             T::of_daemon(self.daemon.as_ref(), &daemon, lines);
             self.daemon = Some(daemon);
         }
+        let mut added = Vec::new();
         for object in &update.objects {
             match self.objects.get(object.name()) {
                 Some(before) => T::changes(before, object, lines),
-                None => lines.add(object.name(), &[vec![plain("added: ")], object.added()].concat()),
+                None => added.push(object),
             }
         }
-        for name in &update.removed {
-            if self.objects.remove(name).is_some() {
-                lines.add(name, &[plain("removed")]);
-            }
-        }
+        each_or_count::<T, _>(&added, "added", lines, |object, lines| {
+            T::line(lines, object.name(), &[vec![plain("added: ")], object.added()].concat());
+        });
+        let mut removed = update.removed;
+        removed.retain(|name| self.objects.remove(name).is_some());
+        each_or_count::<T, _>(&removed, "removed", lines, |name, lines| {
+            T::line(lines, name, &[plain("removed")]);
+        });
         self.keep(update.objects);
+    }
+}
+
+/// A line for each that came or went; of more than [`SHOWN`] at once only how many: a reload of thousands hides nothing
+/// else.
+fn each_or_count<T: Told, I>(items: &[I], what: &str, lines: &mut Lines, each: impl Fn(&I, &mut Lines)) {
+    if items.len() > SHOWN {
+        lines.add(T::TELLER, &[plain(format!("{} {what}", count(items.len(), T::NOUN)))]);
+    } else {
+        items.iter().for_each(|item| each(item, lines));
     }
 }
 

@@ -8,6 +8,7 @@ use vipkit_control::monitor::Update;
 
 use super::{Lines, Told};
 use crate::health::{self, Health};
+use crate::render::check::count;
 use crate::render::services;
 use crate::render::text::{Cell, Tone, plain};
 use crate::render::time;
@@ -43,12 +44,14 @@ impl Told for Service {
 
     fn changes(before: &Self, after: &Self, lines: &mut Lines) {
         let name = &after.name;
-        if before.present != after.present {
+        // Its servers come and go with it.
+        let with_all = before.present != after.present;
+        if with_all {
             lines.add(name, &[services::presence(after.present)]);
         }
         for server in &after.servers {
             match before.servers.iter().find(|known| known.address == server.address) {
-                Some(known) => of_server(name, known, server, lines),
+                Some(known) => of_server(name, known, server, with_all, lines),
                 None => {
                     let weight = format!("server {} added, weight {}", server.address, server.weight);
                     lines.add(name, &[plain(weight)]);
@@ -71,7 +74,8 @@ impl Told for Service {
         if let Some(before) = before {
             let repairs = after.repairs.saturating_sub(before.repairs);
             if repairs > 0 {
-                let words = format!("repaired {repairs} in the table that others had changed");
+                let number = count(usize::try_from(repairs).unwrap_or(usize::MAX), "difference");
+                let words = format!("repaired {number} that others made in the table");
                 lines.add(Self::TELLER, &[(Tone::Odd, words)]);
             }
             if before.foreign != after.foreign {
@@ -85,7 +89,7 @@ impl Told for Service {
     }
 }
 
-fn of_server(name: &str, before: &Server, after: &Server, lines: &mut Lines) {
+fn of_server(name: &str, before: &Server, after: &Server, with_all: bool, lines: &mut Lines) {
     let address = &after.address;
     // That verdicts are stale is the daemon's fault to tell, not each server's.
     if before.state != after.state {
@@ -95,6 +99,7 @@ fn of_server(name: &str, before: &Server, after: &Server, lines: &mut Lines) {
     }
     let words = match (before.table_weight, after.table_weight) {
         (before, after) if before == after => None,
+        (Some(_), None) | (None, Some(_)) if with_all => None,
         (Some(weight), None) => Some(format!("left the table (weight {weight} -> none)")),
         (None, Some(weight)) => Some(format!("came into the table (weight none -> {weight})")),
         (Some(before), Some(after)) => Some(format!("weight {before} -> {after} in the table")),
@@ -189,14 +194,16 @@ mod tests {
                 "fault: refused (remedy: look)",
             ]
         );
-        let gone = Service { present: false, ..service("web") };
-        assert_eq!(said(ipvs_daemon(), service("web"), gone), ["not in the table"]);
+        let mut gone = Service { present: false, ..service("web") };
+        gone.servers.iter_mut().for_each(|server| server.table_weight = None);
+        assert_eq!(said(ipvs_daemon(), service("web"), gone.clone()), ["not in the table"]);
+        assert_eq!(said(ipvs_daemon(), gone, service("web")), ["in the table"]);
     }
 
     #[test]
     fn what_the_daemon_says_of_itself_is_told() {
         assert_eq!(of_daemon(|_| ()), Vec::<String>::new());
-        assert_eq!(of_daemon(|d| d.repairs = 3), ["repaired 3 in the table that others had changed"]);
+        assert_eq!(of_daemon(|d| d.repairs = 3), ["repaired 3 differences that others made in the table"]);
         assert_eq!(of_daemon(|d| d.foreign = 1), ["services of others in the table: 0 -> 1"]);
         assert_eq!(of_daemon(|d| d.faults.push(notice("a", "b"))), ["fault: a (remedy: b)"]);
     }

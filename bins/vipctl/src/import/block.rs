@@ -1,0 +1,419 @@
+//! Blocks of a keepalived.conf, read by a table of their keywords, as keepalived's parser does: one statement a line,
+//! unknown words ignored, and a brace after one ignored too. What a keyword does is said in the tables.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::lexer::{Piece, Token};
+use super::note::{Notes, Place, Refusal};
+
+/// What reading comes to.
+pub type Done = Result<(), Refusal>;
+
+/// A keyword, with its other names, of a block that fills in a `T`: a row of a table.
+pub struct Keyword<T: 'static> {
+    names: &'static [&'static str],
+    rule: Rule<T>,
+}
+
+type Set<T> = fn(&mut T, &Said, &mut Notes) -> Done;
+type Read<T> = fn(&mut T, &Said, &mut Cursor<'_>, &mut Notes) -> Done;
+
+/// What is done with a keyword.
+enum Rule<T: 'static> {
+    Line { least: usize, most: usize, set: Set<T> },
+    Block(Read<T>),
+    Lost(&'static str),
+    LostBlock(&'static str),
+}
+
+/// A keyword with a value, without which keepalived does not start.
+pub const fn value<T>(names: &'static [&'static str], set: Set<T>) -> Keyword<T> {
+    Keyword { names, rule: Rule::Line { least: 1, most: 1, set } }
+}
+
+/// A keyword without a value, or with one that may be left out.
+pub const fn flag<T>(names: &'static [&'static str], set: Set<T>) -> Keyword<T> {
+    Keyword { names, rule: Rule::Line { least: 0, most: 1, set } }
+}
+
+/// A keyword with values, one at least.
+pub const fn values<T>(names: &'static [&'static str], set: Set<T>) -> Keyword<T> {
+    Keyword { names, rule: Rule::Line { least: 1, most: usize::MAX, set } }
+}
+
+/// A keyword with a block of its own.
+pub const fn block<T>(names: &'static [&'static str], read: Read<T>) -> Keyword<T> {
+    Keyword { names, rule: Rule::Block(read) }
+}
+
+/// Keywords that are not carried over, with what that means.
+pub const fn lost<T>(names: &'static [&'static str], meaning: &'static str) -> Keyword<T> {
+    Keyword { names, rule: Rule::Lost(meaning) }
+}
+
+/// Keywords whose blocks are not carried over, with what that means.
+pub const fn lost_block<T>(names: &'static [&'static str], meaning: &'static str) -> Keyword<T> {
+    Keyword { names, rule: Rule::LostBlock(meaning) }
+}
+
+/// A keyword with its values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// Where.
+    pub at: Place,
+    /// The keyword.
+    pub name: String,
+    /// What follows it on its line.
+    pub values: Vec<String>,
+}
+
+impl Said {
+    /// The first value.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        self.values.first().map_or("", String::as_str)
+    }
+
+    /// A whole number; none, with a note, if it is out of range, since keepalived ignores it then.
+    ///
+    /// # Errors
+    /// It is no number.
+    pub fn number(&self, range: RangeInclusive<u64>, notes: &mut Notes) -> Result<Option<u64>, Refusal> {
+        let number = integer(self.value()).ok_or_else(|| self.no_number())?;
+        let fits = u64::try_from(number).ok().filter(|number| range.contains(number));
+        if fits.is_none() {
+            let (least, most) = range.into_inner();
+            notes.say(
+                &self.at,
+                format!("{} {number} is not from {least} to {most}: keepalived ignores it", self.name),
+            );
+        }
+        Ok(fits)
+    }
+
+    /// Seconds with up to six decimals; none, with a note, if it is less than `least`, since keepalived ignores it then.
+    ///
+    /// # Errors
+    /// It is no number.
+    pub fn seconds(&self, least: Duration, notes: &mut Notes) -> Result<Option<Duration>, Refusal> {
+        let length = seconds(self.value()).ok_or_else(|| self.no_number())?;
+        if length < least {
+            notes
+                .say(&self.at, format!("{} {} is too short: keepalived ignores it", self.name, self.value()));
+            return Ok(None);
+        }
+        Ok(Some(length))
+    }
+
+    fn no_number(&self) -> Refusal {
+        let what = format!("{} {:?} is no number that is understood", self.name, self.value());
+        Refusal::new(&self.at, what, "write one")
+    }
+
+    /// On unless it says off, as keepalived reads `on off true false yes no`.
+    #[must_use]
+    pub fn on(&self) -> bool {
+        !matches!(self.value(), "off" | "false" | "no")
+    }
+}
+
+fn integer(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let plain = (1..=18).contains(&digits.len()) && digits.chars().all(|c| c.is_ascii_digit());
+    if plain { text.parse().ok() } else { None }
+}
+
+fn seconds(text: &str) -> Option<Duration> {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |text: &str, most| text.len() <= most && text.chars().all(|c| c.is_ascii_digit());
+    if !digits(whole, 9) || !digits(decimals, 6) || whole.len() + decimals.len() == 0 {
+        return None;
+    }
+    let micros = format!("{decimals:0<6}").parse().ok()?;
+    let whole = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    Some(Duration::from_secs(whole) + Duration::from_micros(micros))
+}
+
+/// Where reading is in the pieces.
+#[derive(Debug)]
+pub struct Cursor<'p> {
+    pieces: std::iter::Peekable<std::slice::Iter<'p, Piece>>,
+    last: Place,
+    missing: bool,
+    unknown: usize,
+}
+
+/// Most words that are no keywords; what has more is no keepalived.conf.
+const UNKNOWN_MAX: usize = 1000;
+
+impl<'p> Cursor<'p> {
+    /// At the start; `file` is where an empty file ends.
+    #[must_use]
+    pub fn new(pieces: &'p [Piece], file: Place) -> Self {
+        Self { pieces: pieces.iter().peekable(), last: file, missing: false, unknown: 0 }
+    }
+
+    fn next(&mut self) -> Option<&'p Piece> {
+        let next = self.pieces.next();
+        if let Some(piece) = next {
+            self.last = piece.at.clone();
+        }
+        next
+    }
+
+    fn opens(&mut self) -> bool {
+        self.pieces.next_if(|piece| piece.token == Token::Open).is_some()
+    }
+
+    /// Everything outside blocks.
+    ///
+    /// # Errors
+    /// Something cannot be understood.
+    pub fn root<T>(&mut self, keywords: &[Keyword<T>], draft: &mut T, notes: &mut Notes) -> Done {
+        while self.statements(keywords, draft, notes)? == End::Closed {
+            notes.say(&self.last, "a } that closes nothing: keepalived ignores it");
+        }
+        Ok(())
+    }
+
+    /// A block whose `{` was read, up to its `}`.
+    ///
+    /// # Errors
+    /// Something cannot be understood.
+    pub fn block<T>(&mut self, keywords: &[Keyword<T>], draft: &mut T, notes: &mut Notes) -> Done {
+        if self.statements(keywords, draft, notes)? == End::OfFile {
+            self.unclosed(notes);
+        }
+        Ok(())
+    }
+
+    /// The lines of a block of values.
+    pub fn values(&mut self, notes: &mut Notes) -> Vec<Said> {
+        let mut lines = Vec::new();
+        let mut depth = 0_usize;
+        while let Some(Piece { at, token }) = self.next() {
+            match token {
+                Token::Open => depth += 1,
+                Token::Close if depth == 0 => return lines,
+                Token::Close => depth -= 1,
+                Token::Words(words) => lines.extend(said(at, words)),
+            }
+        }
+        self.unclosed(notes);
+        lines
+    }
+
+    fn unclosed(&mut self, notes: &mut Notes) {
+        if !self.missing {
+            notes.say(
+                &self.last,
+                "the file ends before a block is closed: read as if } were there, as keepalived does",
+            );
+        }
+        self.missing = true;
+    }
+
+    fn statements<T>(
+        &mut self,
+        keywords: &[Keyword<T>],
+        draft: &mut T,
+        notes: &mut Notes,
+    ) -> Result<End, Refusal> {
+        while let Some(Piece { at, token }) = self.next() {
+            match token {
+                Token::Close => return Ok(End::Closed),
+                Token::Open => notes.say(at, BRACE_IGNORED),
+                Token::Words(words) => {
+                    let Some(said) = said(at, words) else { continue };
+                    let named = |keyword: &&Keyword<T>| keyword.names.contains(&said.name.as_str());
+                    match keywords.iter().find(named) {
+                        Some(keyword) => self.statement(&keyword.rule, &said, draft, notes)?,
+                        None if self.unknown == UNKNOWN_MAX => {
+                            let what = format!("more than {UNKNOWN_MAX} words that are no keywords");
+                            return Err(Refusal::new(at, what, "see that it is a keepalived.conf"));
+                        }
+                        None => {
+                            self.unknown += 1;
+                            let known = keywords.iter().flat_map(|keyword| keyword.names).copied();
+                            notes.say(at, unknown(&said.name, known));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(End::OfFile)
+    }
+
+    fn statement<T>(&mut self, rule: &Rule<T>, said: &Said, draft: &mut T, notes: &mut Notes) -> Done {
+        match rule {
+            Rule::Line { least, most, set } => {
+                if said.values.len() < *least {
+                    let what = format!("{} has no value: keepalived does not start with this", said.name);
+                    return Err(Refusal::new(&said.at, what, "give it one"));
+                }
+                if let Some(more) = said.values.get(*most..).filter(|more| !more.is_empty()) {
+                    let what =
+                        format!("{:?} after what {} takes: keepalived ignores it", more.join(" "), said.name);
+                    notes.say(&said.at, what);
+                }
+                set(draft, said, notes)
+            }
+            Rule::Block(read) => {
+                self.expect_open(said)?;
+                read(draft, said, self, notes)
+            }
+            Rule::Lost(meaning) => {
+                notes.say(&said.at, format!("{} is not carried over: {meaning}", said.name));
+                Ok(())
+            }
+            Rule::LostBlock(meaning) => {
+                notes.say(&said.at, format!("{} is not carried over: {meaning}", said.name));
+                self.expect_open(said)?;
+                self.values(notes);
+                Ok(())
+            }
+        }
+    }
+
+    fn expect_open(&mut self, said: &Said) -> Done {
+        if self.opens() {
+            return Ok(());
+        }
+        Err(Refusal::new(&said.at, format!("{} without its {{", said.name), "write it in braces"))
+    }
+}
+
+/// How the statements of a block end.
+#[derive(PartialEq, Eq)]
+enum End {
+    Closed,
+    OfFile,
+}
+
+const BRACE_IGNORED: &str = "a { that opens no block that keepalived knows: keepalived ignores it, takes what follows \
+                             as part of the block around it, and the next } ends that";
+
+fn said(at: &Place, words: &[String]) -> Option<Said> {
+    let (name, values) = words.split_first()?;
+    Some(Said { at: at.clone(), name: name.clone(), values: values.to_vec() })
+}
+
+fn unknown<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> String {
+    const ALIKE: f64 = 0.9;
+    let score = |known: &'k str| (strsim::jaro_winkler(name, known), known);
+    let best = known.map(score).filter(|(score, _)| *score > ALIKE).max_by(|a, b| a.0.total_cmp(&b.0));
+    let hint = best.map(|(_, known)| format!("; is {known} meant?")).unwrap_or_default();
+    format!("{name} is no keyword here: keepalived ignores it{hint}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::import::lexer;
+
+    /// What a table of these keywords makes of a text: what was set, and what was noted.
+    fn read(text: &str) -> (Vec<String>, Vec<String>) {
+        const INNER: &[Keyword<Vec<String>>] = &[
+            value(&["one", "uno"], keep),
+            flag(&["flag"], keep),
+            values(&["many"], keep),
+            lost(&["gone"], "it is gone"),
+            lost_block(&["away"], "it is away"),
+        ];
+        const OUTER: &[Keyword<Vec<String>>] = &[
+            block(&["inner"], |draft, _, cursor, notes| cursor.block(INNER, draft, notes)),
+            value(&["one"], keep),
+        ];
+        fn keep(draft: &mut Vec<String>, said: &Said, _: &mut Notes) -> Done {
+            draft.push(format!("{} {}", said.name, said.values.join(" ")));
+            Ok(())
+        }
+        let mut notes = Notes { all: Vec::new(), intended: false };
+        let mut pieces = Vec::new();
+        let all = |found, _: &mut Notes| {
+            pieces.extend::<Vec<_>>(found);
+            Ok(())
+        };
+        lexer::lines(&"x".into(), text, &mut notes, all).unwrap();
+        let (mut draft, start) = (Vec::new(), Place { file: "x".into(), line: 1 });
+        if let Err(refusal) = Cursor::new(&pieces, start).root(OUTER, &mut draft, &mut notes) {
+            draft.push(refusal.to_string());
+        }
+        (draft, notes.all.iter().map(|note| format!("{}: {}", note.at.line, note.now)).collect())
+    }
+
+    #[test]
+    fn a_statement_is_a_line_and_braces_stand_anywhere() {
+        let (set, notes) = read("inner { one a b\nuno c\nmany d e\nflag f g\n} one h");
+        assert_eq!(set, ["one a b", "uno c", "many d e", "flag f g", "one h"]);
+        assert_eq!(
+            notes,
+            [
+                "1: \"b\" after what one takes: keepalived ignores it",
+                "4: \"g\" after what flag takes: keepalived ignores it"
+            ]
+        );
+        assert_eq!(read("inner\n{\none a }").0, ["one a"]);
+    }
+
+    #[test]
+    fn what_is_not_carried_over_is_noted_and_its_block_left_out() {
+        let (set, notes) = read("inner {\ngone x\naway {\none y { z }\n}\none a\n}");
+        assert_eq!(set, ["one a"]);
+        assert_eq!(
+            notes,
+            ["2: gone is not carried over: it is gone", "3: away is not carried over: it is away"]
+        );
+    }
+
+    #[test]
+    fn the_brace_of_an_unknown_keyword_opens_nothing() {
+        let (set, notes) = read("inner {\ngoen {\none a\n}\none b\n}");
+        assert_eq!(set, ["one a", "one b"]);
+        assert_eq!(notes[0], "2: goen is no keyword here: keepalived ignores it; is gone meant?");
+        assert_eq!(notes[1], format!("2: {BRACE_IGNORED}"));
+        assert_eq!(notes[2], "6: a } that closes nothing: keepalived ignores it");
+    }
+
+    #[test]
+    fn a_file_of_other_words_is_refused() {
+        let words = |count: usize| read(&"x\n".repeat(count)).0;
+        assert_eq!(words(UNKNOWN_MAX), [""; 0]);
+        let refusal = "x:1001: more than 1000 words that are no keywords; see that it is a keepalived.conf";
+        assert_eq!(words(UNKNOWN_MAX + 1), [refusal]);
+    }
+
+    #[test]
+    fn a_brace_that_is_missing_at_the_end_is_noted_once() {
+        let (set, notes) = read("inner {\naway {\nx");
+        assert_eq!(set, [""; 0]);
+        assert_eq!(notes.len(), 2);
+        assert!(notes[1].starts_with("3: the file ends before a block is closed"), "{notes:?}");
+    }
+
+    #[test]
+    fn a_value_and_a_brace_that_are_missing_are_refused() {
+        assert_eq!(
+            read("inner {\none\n}").0,
+            ["x:2: one has no value: keepalived does not start with this; give it one"]
+        );
+        assert_eq!(read("inner\none a").0, ["x:1: inner without its {; write it in braces"]);
+    }
+
+    #[test]
+    fn numbers_and_seconds_are_whole_words() {
+        for (text, expected) in [("7", Some(7)), ("-1", Some(-1)), ("7x", None), ("", None), ("+7", None)] {
+            assert_eq!(integer(text), expected, "{text}");
+        }
+        assert_eq!(integer(&"9".repeat(30)), None);
+        for (text, micros) in
+            [("1", Some(1_000_000)), ("0.25", Some(250_000)), (".5", Some(500_000)), ("2.", Some(2_000_000))]
+        {
+            assert_eq!(seconds(text).map(|length| length.as_micros()), micros, "{text}");
+        }
+        for text in ["", ".", "1.2345678", "-1", "1s", "1e3", "9999999999"] {
+            assert_eq!(seconds(text), None, "{text}");
+        }
+    }
+}

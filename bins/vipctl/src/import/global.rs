@@ -1,0 +1,169 @@
+//! `global_defs`: the name of the node, and what instances take over from here.
+
+use super::block::{Done, Keyword, Said, flag, lost, lost_block, value};
+use super::garp::{self, Garp};
+use super::note::{Notes, Place};
+
+/// What is said for all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Globals {
+    /// `router_id`.
+    pub router_id: Option<(String, Place)>,
+    /// `vrrp_version`, and where it stands if it does.
+    pub version: (u8, Option<Place>),
+    /// `v3_checksum_as_v2`.
+    pub rfc9568: bool,
+    /// `vrrp_strict`.
+    pub strict: bool,
+    /// `vrrp_garp_*`.
+    pub garp: Garp,
+}
+
+impl Default for Globals {
+    fn default() -> Self {
+        Self { router_id: None, version: (2, None), rfc9568: false, strict: false, garp: Garp::default() }
+    }
+}
+
+const MAIL: &str = "vipkit sends no mail; `vipctl watch --json` tells of every change";
+const SCRIPTS: &str = "vipkit runs no scripts; `vipctl watch --json` tells of every change";
+const PROCESS: &str = "how a daemon runs is said by its systemd unit";
+const FIREWALL: &str = "keepalived makes firewall rules for virtual MACs and no_accept only; vipkit makes none, and \
+                        leaves those that are there";
+const SHOWN: &str = "vipkit's daemons answer on their sockets; see vipctl status";
+const MULTICAST: &str = "vipkit sends to 224.0.0.18 and checks what RFC 9568 says";
+const PACING: &str = "vipkit announces 64 frames a turn, and on the instance's interface only";
+const IPVS: &str = "ipvs-sync sets services and servers only, and leaves what is not in its configuration";
+
+/// Its keywords.
+pub const KEYWORDS: &[Keyword<Globals>] = &[
+    value(&["router_id"], router_id),
+    value(&["vrrp_version"], version),
+    flag(&["v3_checksum_as_v2"], checksum),
+    flag(&["vrrp_strict"], strict),
+    flag(&["vrrp_min_garp"], |globals, said, _| {
+        if said.on() {
+            globals.garp = Garp { repeat: 1, delay: 0, refresh_repeat: 1, ..globals.garp.clone() };
+        }
+        Ok(())
+    }),
+    value(&["vrrp_garp_master_repeat"], |globals, said, notes| garp::repeat(&mut globals.garp, said, notes)),
+    value(&["vrrp_garp_master_delay"], |globals, said, notes| garp::delay(&mut globals.garp, said, notes)),
+    value(&["vrrp_garp_master_refresh"], |globals, said, notes| {
+        garp::refresh(&mut globals.garp, said, notes)
+    }),
+    value(&["vrrp_garp_master_refresh_repeat"], |globals, said, notes| {
+        garp::refresh_repeat(&mut globals.garp, said, notes)
+    }),
+    value(&["vrrp_garp_lower_prio_repeat"], |globals, said, notes| {
+        garp::lower_repeat(&mut globals.garp, said, notes)
+    }),
+    value(&["vrrp_garp_lower_prio_delay"], |globals, said, notes| {
+        garp::lower_delay(&mut globals.garp, said, notes)
+    }),
+    value(&["vrrp_down_timer_adverts"], down_timer),
+    lost(&["vrrp_garp_interval", "vrrp_gna_interval", "vrrp_garp_extra_if", "vrrp_vmac_garp_intvl"], PACING),
+    lost_block(&["notification_email"], MAIL),
+    lost(&["notification_email_from", "smtp_server", "smtp_helo_name", "smtp_connect_timeout"], MAIL),
+    lost(
+        &["smtp_alert", "smtp_alert_vrrp", "smtp_alert_checker", "no_email_faults", "no_checker_emails"],
+        MAIL,
+    ),
+    lost(
+        &["script_user", "enable_script_security", "use_symlink_paths", "set_supplementary_groups"],
+        SCRIPTS,
+    ),
+    lost(
+        &["startup_script", "startup_script_timeout", "shutdown_script", "shutdown_script_timeout"],
+        SCRIPTS,
+    ),
+    lost(&["notify_fifo", "notify_fifo_script", "vrrp_notify_fifo", "vrrp_notify_fifo_script"], SCRIPTS),
+    lost(&["lvs_notify_fifo", "lvs_notify_fifo_script", "vrrp_notify_priority_changes"], SCRIPTS),
+    lost(&["fifo_write_vrrp_states_on_reload", "rs_init_notifies"], SCRIPTS),
+    lost(&["process_names", "process_name", "vrrp_process_name", "checker_process_name"], PROCESS),
+    lost(&["lvs_process_name", "bfd_process_name", "umask", "max_auto_priority"], PROCESS),
+    lost(&["min_auto_priority_delay", "vrrp_priority", "checker_priority", "bfd_priority"], PROCESS),
+    lost(&["vrrp_no_swap", "checker_no_swap", "bfd_no_swap", "vrrp_rt_priority"], PROCESS),
+    lost(&["checker_rt_priority", "bfd_rt_priority", "vrrp_cpu_affinity", "checker_cpu_affinity"], PROCESS),
+    lost(&["bfd_cpu_affinity", "vrrp_rlimit_rttime", "checker_rlimit_rttime", "bfd_rlimit_rttime"], PROCESS),
+    lost(&["vrrp_rlimit_rtime", "checker_rlimit_rtime", "bfd_rlimit_rtime"], PROCESS),
+    lost(&["config_save_dir", "tmp_config_directory", "random_seed", "include_check"], PROCESS),
+    lost(&["reload_check_config", "reload_time_file", "reload_repeat", "reload_file"], PROCESS),
+    lost(&["vrrp_netlink_cmd_rcv_bufs", "vrrp_netlink_cmd_rcv_bufs_force"], PROCESS),
+    lost(&["vrrp_netlink_monitor_rcv_bufs", "vrrp_netlink_monitor_rcv_bufs_force"], PROCESS),
+    lost(&["lvs_netlink_cmd_rcv_bufs", "lvs_netlink_cmd_rcv_bufs_force"], PROCESS),
+    lost(&["lvs_netlink_monitor_rcv_bufs", "lvs_netlink_monitor_rcv_bufs_force"], PROCESS),
+    lost(&["process_monitor_rcv_bufs", "process_monitor_rcv_bufs_force"], PROCESS),
+    lost(&["vrrp_rx_bufs_policy", "vrrp_rx_bufs_multiplier"], PROCESS),
+    lost(&["vrrp_iptables", "vrrp_ipsets", "nftables", "nftables_priority", "nftables_counters"], FIREWALL),
+    lost(&["nftables_ifindex", "nftables_ipvs", "nftables_ipvs_priority"], FIREWALL),
+    lost(&["nftables_ipvs_start_fwmark"], FIREWALL),
+    lost(&["snmp_socket", "enable_snmp_vrrp", "enable_snmp_keepalived", "enable_snmp_checker"], SHOWN),
+    lost(&["enable_snmp_rfc", "enable_snmp_rfcv2", "enable_snmp_rfcv3", "enable_traps"], SHOWN),
+    lost(&["snmp_vs_stats_update_interval", "snmp_rs_stats_update_interval"], SHOWN),
+    lost(&["enable_dbus", "dbus_service_name", "dbus_no_interface_name"], SHOWN),
+    lost(&["data_use_instance", "state_dump_file", "stats_dump_file", "json_dump_file"], SHOWN),
+    lost(&["json_version", "iproute_usr_dir", "iproute_etc_dir", "checker_log_all_failures"], SHOWN),
+    lost(&["log_unknown_vrids"], SHOWN),
+    lost(
+        &["vrrp_mcast_group4"],
+        "vipkit sends to 224.0.0.18 only: with another group it does not hear the peers",
+    ),
+    lost(&["vrrp_mcast_group6", "vrrp_skip_check_adv_addr", "vrrp_check_unicast_src"], MULTICAST),
+    lost(&["vrrp_lower_prio_no_advert", "vrrp_higher_prio_send_advert"], MULTICAST),
+    lost(&["vrrp_owner_ignore_adverts", "disable_local_igmp"], MULTICAST),
+    lost(&["dynamic_interfaces"], "vipkit always waits for interfaces that come later"),
+    lost(&["default_interface"], "it is for static addresses, which vipkit does not set"),
+    lost(&["vmac_prefix", "vmac_addr_prefix"], "vipkit makes no virtual MACs"),
+    lost(&["vrrp_startup_delay", "vrrp_delay_after_boot"], "vrrpd takes part at once when it starts"),
+    lost(&["lvs_sync_daemon"], "connections are not synchronised to the other director"),
+    lost(&["lvs_timeouts", "lvs_flush", "lvs_flush_on_stop", "lvs_flush_onstop"], IPVS),
+];
+
+fn router_id(globals: &mut Globals, said: &Said, _: &mut Notes) -> Done {
+    globals.router_id = Some((said.value().to_owned(), said.at.clone()));
+    Ok(())
+}
+
+fn version(globals: &mut Globals, said: &Said, notes: &mut Notes) -> Done {
+    if let Some(version) = said.number(2..=3, notes)? {
+        globals.version = (if version == 2 { 2 } else { 3 }, Some(said.at.clone()));
+    }
+    Ok(())
+}
+
+fn checksum(globals: &mut Globals, said: &Said, notes: &mut Notes) -> Done {
+    globals.rfc9568 = true;
+    if !said.on() {
+        let now = format!("{} {}: keepalived ignores the value, so it is on", said.name, said.value());
+        notes.say(&said.at, now);
+    }
+    Ok(())
+}
+
+fn strict(globals: &mut Globals, said: &Said, notes: &mut Notes) -> Done {
+    globals.strict = said.on();
+    if globals.strict {
+        notes.say(&said.at, STRICT);
+    }
+    Ok(())
+}
+
+/// What strict mode does that vipkit does not.
+pub const STRICT: &str = "strict mode: keepalived runs without authentication, and drops packets to the virtual addresses \
+                          unless it owns them; vipkit's addresses answer";
+
+fn down_timer(_: &mut Globals, said: &Said, notes: &mut Notes) -> Done {
+    no_other_down_timer(said, notes);
+    Ok(())
+}
+
+/// vipkit counts three adverts, as the RFCs say.
+pub fn no_other_down_timer(said: &Said, notes: &mut Notes) {
+    if said.value() != "3" {
+        notes.say(
+            &said.at,
+            format!("{} is not carried over: vipkit takes over after three missed adverts", said.name),
+        );
+    }
+}

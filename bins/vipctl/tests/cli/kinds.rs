@@ -1,0 +1,98 @@
+//! What the fakes keep: instances, services and checks, and how their interfaces call them.
+
+use serde_json::{Value, json};
+use vipkit_control::common::{Changes, Running};
+use vipkit_control::health::{self, Check};
+use vipkit_control::ipvs;
+use vipkit_control::service::{Interface, Service};
+use vipkit_control::vrrp::{self, Instance, State};
+
+use crate::fake::Kind;
+use crate::objects::{self, active, address, removed, server};
+
+const fn serving(interfaces: &'static [&'static Interface]) -> Service {
+    Service { vendor: "vipkit", product: "fake", version: "1", url: "https://example.org", interfaces }
+}
+
+static VRRP: Service = serving(&[&vrrp::INTERFACE]);
+static IPVS: Service = serving(&[&ipvs::INTERFACE]);
+static HEALTH: Service = serving(&[&health::INTERFACE]);
+
+impl Kind for Instance {
+    const DAEMON: &'static str = "vrrpd";
+    const SERVICE: &'static Service = &VRRP;
+    const INTERFACE: &'static str = "io.vipkit.Vrrp";
+    const FIELD: &'static str = "instance";
+    const NO_SUCH: &'static str = vrrp::NO_SUCH_INSTANCE;
+    type Daemon = vrrp::Daemon;
+    type Monitor = vrrp::Monitor;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn daemon(running: Running) -> vrrp::Daemon {
+        vrrp::Daemon { running, ..objects::daemon() }
+    }
+
+    fn unchanged() -> Value {
+        json!(vrrp::Reloaded::default())
+    }
+}
+
+impl Kind for ipvs::Service {
+    const DAEMON: &'static str = "ipvs-sync";
+    const SERVICE: &'static Service = &IPVS;
+    const INTERFACE: &'static str = "io.vipkit.Ipvs";
+    const FIELD: &'static str = "service";
+    const NO_SUCH: &'static str = ipvs::NO_SUCH_SERVICE;
+    type Daemon = ipvs::Daemon;
+    type Monitor = ipvs::Monitor;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn daemon(running: Running) -> ipvs::Daemon {
+        ipvs::Daemon { running, ..objects::ipvs_daemon() }
+    }
+
+    fn unchanged() -> Value {
+        json!(Changes { unchanged: 1, ..Changes::default() })
+    }
+}
+
+impl Kind for Check {
+    const DAEMON: &'static str = "healthcheckd";
+    const SERVICE: &'static Service = &HEALTH;
+    const INTERFACE: &'static str = "io.vipkit.Health";
+    const FIELD: &'static str = "check";
+    const NO_SUCH: &'static str = health::NO_SUCH_CHECK;
+    type Daemon = health::Daemon;
+    type Monitor = health::Monitor;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn daemon(running: Running) -> health::Daemon {
+        health::Daemon { running, ..objects::health_daemon() }
+    }
+
+    fn unchanged() -> Value {
+        json!(Changes { unchanged: 1, ..Changes::default() })
+    }
+}
+
+/// An instance as it is when all is well in this state.
+pub fn instance(name: &str, state: State) -> Instance {
+    let present = state == State::Active;
+    let addresses = vec![address("192.168.4.80/24", present, present)];
+    Instance { state, reason: "because".to_owned(), addresses, ..active(name) }
+}
+
+/// A service with one server, up and in the table or neither.
+pub fn service(name: &str, up: bool) -> ipvs::Service {
+    let server = if up { server } else { removed };
+    ipvs::Service { servers: vec![server("192.168.4.100:80", 1)], ..objects::service(name) }
+}
