@@ -9,6 +9,8 @@ needs_of() {
     protocol) echo cc:gcc ip:iproute2 python3:python3 pip3:python3-pip socat:socat jq:jq ;;
     vm) echo cc:gcc ip:iproute2 bridge:iproute2 curl:curl setpriv:util-linux ipvsadm:ipvsadm python3:python3
         has_ipvs || needs_of machine ;;
+    demo) echo cc:gcc ip:iproute2 curl:curl busybox:busybox-static ipvsadm:ipvsadm python3:python3 ;;
+    systemd) echo cc:gcc ip:iproute2 ipvsadm:ipvsadm systemd-analyze:systemd; needs_of machine ;;
     machine) echo qemu-system-x86_64:qemu-system-x86 busybox:busybox-static modprobe:kmod cpio:cpio ;;
   esac
 }
@@ -60,7 +62,7 @@ needs_root() {
   local step
   for step in "$@"; do
     case $step in
-      namespaces | protocol) return 0 ;;
+      namespaces | protocol | demo) return 0 ;;
       vm) ! has_ipvs || return 0 ;;
     esac
   done

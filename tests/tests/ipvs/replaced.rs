@@ -31,6 +31,12 @@ fn a_healthcheckd_in_forty_lines_of_python() {
     farm.wait_for_answer(SLACK);
     farm.lab.wait("vipctl finds all well", RECOVERY, || lvs1.vipctl(&["status"]).code == 0);
 
+    let reload = lvs1.vipctl(&["reload"]).stdout;
+    assert!(
+        reload.contains("healthcheckd: cannot reload") && reload.contains("ipvs-sync: reloaded"),
+        "{reload}"
+    );
+
     farm.httpd1.stop();
     farm.wait_for_table(&farm.lvs1, &farm.without_server1(), SLACK);
     assert_eq!(farm.answers(3), farm.shares(0, 3));

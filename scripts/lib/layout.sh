@@ -1,0 +1,60 @@
+# Sourced by scripts/install and scripts/uninstall: what is installed, and where. Both take the same options.
+
+daemons=(healthcheckd ipvs-sync vrrpd)
+
+usage() {
+  cat <<TEXT
+usage: scripts/$1 [--prefix DIR] [--root DIR]$2
+
+  --prefix DIR   where programs, manual pages and completions go, /usr/local if not given
+  --root DIR     a folder that stands for /; nothing is started, stopped or asked there
+TEXT
+}
+
+prefix=/usr/local root='' from=''
+options() { # SCRIPT ARGUMENTS...
+  local script=$1 more='' help=''
+  shift
+  if [[ $script = install ]]; then
+    more=' [--from DIR]' help='  --from DIR     programs that are built already; without, they are built'
+  fi
+  while (($#)); do
+    case $1 in
+      --help) usage "$script" "$more"; [[ -z $help ]] || echo "$help"; exit 0 ;;
+      --prefix) prefix=${2:?a folder} ;;
+      --root) root=$(realpath -m "${2:?a folder}") ;;
+      --from) [[ $script = install ]] || { usage "$script" "$more" >&2; exit 2; }; from=$(realpath "${2:?a folder}") ;;
+      *) usage "$script" "$more" >&2; exit 2 ;;
+    esac
+    shift 2
+  done
+  [[ $prefix =~ ^/[^[:space:],]*$ ]] || { echo "scripts/$script: --prefix must be a plain path from /" >&2; exit 2; }
+  prefix=${prefix%/}
+  # Only root may write where systemd looks.
+  [[ $root || $(id -u) = 0 ]] || { echo "scripts/$script: run it as root, or with --root" >&2; exit 1; }
+}
+
+# A line for each file, with tabs: mode, source, destination. Sources are files of the project, or of the folders `from`
+# and `made`.
+layout() {
+  local lib=/etc name page
+  # Where systemd looks for what no package manager brought.
+  [[ $prefix != /usr && $prefix != /usr/local ]] || lib=$prefix/lib
+  file() { printf '%s\t%s\t%s\n' "$@"; }
+  for name in "${daemons[@]}"; do
+    file 755 "$from/$name" "$prefix/sbin/$name"
+    file 644 "$made/$name.service" "$lib/systemd/system/$name.service"
+    file 644 "docs/systemd/$name.socket" "$lib/systemd/system/$name.socket"
+  done
+  file 755 "$from/vipctl" "$prefix/bin/vipctl"
+  file 644 docs/systemd/vipkit.target "$lib/systemd/system/vipkit.target"
+  file 644 docs/systemd/vipkit.sysusers.conf "$lib/sysusers.d/vipkit.conf"
+  file 644 docs/systemd/vipkit.tmpfiles.conf "$lib/tmpfiles.d/vipkit.conf"
+  for page in docs/man/*.[58]; do file 644 "$page" "$prefix/share/man/man${page##*.}/${page##*/}"; done
+  file 644 "$made/bash" "$prefix/share/bash-completion/completions/vipctl"
+  file 644 "$made/zsh" "$prefix/share/zsh/site-functions/_vipctl"
+  file 644 "$made/fish" "$prefix/share/fish/vendor_completions.d/vipctl.fish"
+}
+
+# True if the systemd that runs here is to know.
+systemd_runs() { [[ -z $root && -d /run/systemd/system ]]; }
