@@ -230,8 +230,13 @@ impl Router {
     pub fn change_config(&mut self, config: Instance, now: Mono, out: &mut Vec<Output>) {
         self.announcer.change_settings(config.garp.clone(), now);
         let addresses = config.addresses != self.config.addresses;
+        let understood = config.authentication == self.config.authentication;
         self.config = config;
         self.step(&Event::Settings(settings(&self.config)), now, out);
+        if !understood && self.fsm.state() == State::Active {
+            // Another holder, who refused our adverts until now, may yield to the next without a word.
+            self.announcer.reassert(now);
+        }
         out.push(Output::Changed);
         if addresses && self.fsm.state() == State::Active {
             out.push(Output::Reconcile);

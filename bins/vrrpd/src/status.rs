@@ -172,26 +172,11 @@ fn hints(router: &Router, view: View<'_>) -> Vec<Notice> {
                 .to_owned(),
             format!("if another is Active as well: {OPEN_FIREWALL}"),
         )],
-        State::Active => {
-            silenced(router, view).map(|(source, heard)| gone_silent(*source, heard, view)).collect()
-        }
-        State::Initialize | State::Backup | State::Fault => Vec::new(),
+        State::Initialize | State::Backup | State::Active | State::Fault => Vec::new(),
     }
 }
 
-/// Peers that spoke and stopped without saying that they leave.
-fn silenced<'r>(router: &'r Router, view: View<'_>) -> impl Iterator<Item = (&'r IpAddr, &'r peers::Peer)> {
-    let (span, now) = (lately(router), view.now);
-    let silent =
-        move |heard: &peers::Peer| heard.priority != Priority::LEAVING && now - heard.last_heard > span;
-    router
-        .peers()
-        .iter()
-        .filter(move |(_, heard)| silent(heard))
-        .filter(|(_, heard)| !is_missed(router, heard))
-}
-
-/// A router of higher priority would be Active if it were well, unless it does not preempt.
+/// A router of higher priority would be Active if it were well, unless it does not preempt. Others are silent by nature.
 fn is_missed(router: &Router, heard: &peers::Peer) -> bool {
     router.config().preempt && heard.priority > router.config().priority
 }
@@ -319,7 +304,7 @@ mod tests {
     #[test]
     fn a_peer_that_went_silent_is_missed_if_it_would_be_active() {
         let later = NOW + Duration::from_secs(60);
-        for (priority, missed, hinted) in [(200, 1, 0), (50, 0, 1), (0, 0, 0)] {
+        for (priority, missed) in [(200, 1), (50, 0), (0, 0)] {
             let mut router = router(healthy());
             hear(
                 &mut router,
@@ -328,10 +313,7 @@ mod tests {
             );
             router.timer(later, &mut Vec::new());
             let shown = shown(&router, later);
-            assert_eq!(
-                (shown.state, shown.warnings.len(), shown.hints.len()),
-                (Shown::Active, missed, hinted)
-            );
+            assert_eq!((shown.state, shown.warnings.len(), shown.hints), (Shown::Active, missed, vec![]));
         }
     }
 
