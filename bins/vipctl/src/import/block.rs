@@ -236,7 +236,12 @@ impl<'p> Cursor<'p> {
                         None => {
                             self.unknown += 1;
                             let known = keywords.iter().flat_map(|keyword| keyword.names).copied();
-                            notes.say(at, unknown(&said.name, known));
+                            let what = unknown(&said.name, known);
+                            if OUTER.contains(&said.name.as_str()) {
+                                notes.leave_out(at, format!("{what}; is a }} missing above it?"));
+                            } else {
+                                notes.say(at, what);
+                            }
                         }
                     }
                 }
@@ -284,6 +289,9 @@ impl<'p> Cursor<'p> {
     }
 }
 
+/// What vipkit runs, where it stands within another block.
+const OUTER: &[&str] = &["vrrp_instance", "virtual_server", "real_server"];
+
 /// How the statements of a block end.
 #[derive(PartialEq, Eq)]
 enum End {
@@ -304,7 +312,7 @@ fn unknown<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> String {
     let score = |known: &'k str| (strsim::jaro_winkler(name, known), known);
     let best = known.map(score).filter(|(score, _)| *score > ALIKE).max_by(|a, b| a.0.total_cmp(&b.0));
     let hint = best.map(|(_, known)| format!("; is {known} meant?")).unwrap_or_default();
-    format!("{name} is no keyword here: keepalived ignores it{hint}")
+    format!("{} is no keyword here: keepalived ignores it{hint}", name.escape_debug())
 }
 
 #[cfg(test)]
@@ -329,7 +337,7 @@ mod tests {
             draft.push(format!("{} {}", said.name, said.values.join(" ")));
             Ok(())
         }
-        let mut notes = Notes { all: Vec::new(), intended: false };
+        let mut notes = Notes::new(false);
         let mut pieces = Vec::new();
         let all = |found, _: &mut Notes| {
             pieces.extend::<Vec<_>>(found);
@@ -374,6 +382,23 @@ mod tests {
         assert_eq!(notes[0], "2: goen is no keyword here: keepalived ignores it; is gone meant?");
         assert_eq!(notes[1], format!("2: {BRACE_IGNORED}"));
         assert_eq!(notes[2], "6: a } that closes nothing: keepalived ignores it");
+    }
+
+    #[test]
+    fn a_block_within_one_that_is_not_closed_is_named() {
+        let (_, notes) = read("inner {\none a\nvirtual_server 192.0.2.1 80 {\n}");
+        assert_eq!(
+            notes[0],
+            "3: virtual_server is no keyword here: keepalived ignores it; is a } missing above it?"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_shown() {
+        let (_, notes) = read("\u{feff}inner {\n密码\n}");
+        assert!(notes[0].contains("begins with a byte order mark"), "{notes:?}");
+        assert_eq!(notes[1], "1: \\u{feff}inner is no keyword here: keepalived ignores it; is inner meant?");
+        assert!(notes[3].starts_with("2: 密码 is"), "{notes:?}");
     }
 
     #[test]

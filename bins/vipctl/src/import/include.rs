@@ -140,7 +140,7 @@ pub(super) mod tests {
     }
 
     fn read(text: &str, files: &dyn Files) -> Result<(Vec<Piece>, Vec<String>), Refusal> {
-        let mut notes = Notes { all: Vec::new(), intended: false };
+        let mut notes = Notes::new(false);
         let file = File { path: "etc/a.conf".into(), text: text.to_owned() };
         let pieces = pieces(&file, files, &mut notes)?;
         Ok((pieces, notes.all.iter().map(|note| format!("{}: {}", note.at, note.now)).collect()))

@@ -8,6 +8,9 @@ use super::note::{Notes, Place, Refusal};
 /// Bytes that keepalived reads as one line; what is beyond them is a line of its own.
 const LINE_MAX: usize = 1023;
 
+/// What some editors begin a UTF-8 file with.
+const MARK: char = '\u{feff}';
+
 /// Words or a brace, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
@@ -38,6 +41,13 @@ pub fn lines(
     notes: &mut Notes,
     mut each: impl FnMut(Vec<Piece>, &mut Notes) -> Result<(), Refusal>,
 ) -> Result<(), Refusal> {
+    if text.starts_with(MARK) {
+        let at = Place { file: file.clone(), line: 1 };
+        notes.say(
+            &at,
+            "the file begins with a byte order mark: keepalived takes it as part of the first word; save it without",
+        );
+    }
     for (number, mut rest) in text.lines().enumerate() {
         let at = Place { file: file.clone(), line: number + 1 };
         if rest.len() > LINE_MAX {
@@ -168,7 +178,7 @@ mod tests {
 
     fn read(text: &str) -> Result<Vec<Piece>, Refusal> {
         let mut all = Vec::new();
-        let mut notes = Notes { all: Vec::new(), intended: false };
+        let mut notes = Notes::new(false);
         lines(&"x".into(), text, &mut notes, |pieces, _| {
             all.extend(pieces);
             Ok(())

@@ -61,20 +61,20 @@ pub struct Named<T> {
 /// It cannot be understood, or keepalived does something with it that vipkit cannot do.
 pub fn import(file: &File, files: &dyn Files, intended: bool) -> Result<Imported, Refusal> {
     let at = Place { file: file.name().into(), line: 1 };
-    let mut notes = Notes { all: Vec::new(), intended };
+    let mut notes = Notes::new(intended);
     let pieces = include::pieces(file, files, &mut notes)?;
     // As in keepalived at its start, global_defs counts wherever it stands.
     let mut first = Root::default();
-    Cursor::new(&pieces, at.clone()).root(
-        root::KEYWORDS,
-        &mut first,
-        &mut Notes { all: Vec::new(), intended },
-    )?;
+    Cursor::new(&pieces, at.clone()).root(root::KEYWORDS, &mut first, &mut Notes::new(intended))?;
     let mut root = Root { globals: first.globals, ..Root::default() };
     Cursor::new(&pieces, at.clone()).root(root::KEYWORDS, &mut root, &mut notes)?;
     if root.instances.is_empty() && root.services.is_empty() {
         let remedy = "see that it is a keepalived.conf, and what of it is supported";
-        return Err(Refusal::new(&at, "nothing in it that vipkit runs", remedy));
+        let nothing = "nothing in it that vipkit runs";
+        return Err(match notes.left_out {
+            Some(note) => Refusal::new(&note.at, format!("{nothing}: {}", note.now), remedy),
+            None => Refusal::new(&at, nothing, remedy),
+        });
     }
     let mut imported = Imported {
         file: at.file.to_string(),

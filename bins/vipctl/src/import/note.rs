@@ -84,12 +84,28 @@ pub struct Notes {
     pub all: Vec<Note>,
     /// Apply what was meant.
     pub intended: bool,
+    /// The first that left something out which vipkit would else run.
+    pub left_out: Option<Note>,
 }
 
 impl Notes {
+    /// None yet.
+    #[must_use]
+    pub const fn new(intended: bool) -> Self {
+        Self { all: Vec::new(), intended, left_out: None }
+    }
+
     /// Notes a place.
     pub fn say(&mut self, at: &Place, now: impl Into<String>) {
         self.all.push(Note { at: at.clone(), now: now.into(), meant: None });
+    }
+
+    /// Notes a place where something is left out that could be all there is.
+    pub fn leave_out(&mut self, at: &Place, now: impl Into<String>) {
+        self.say(at, now);
+        if self.left_out.is_none() {
+            self.left_out = self.all.last().cloned();
+        }
     }
 
     /// Notes a place with what was meant, and returns whether that is applied; if not, the line is kept for later.

@@ -131,7 +131,8 @@ pub fn service(said: &Said, cursor: &mut Cursor<'_>, notes: &mut Notes) -> Resul
         _ => None,
     };
     if let Some(kind) = kind {
-        notes.say(&said.at, format!("{kind} is not supported yet: THIS virtual_server IS NOT IMPORTED"));
+        notes
+            .leave_out(&said.at, format!("{kind} is not supported yet: THIS virtual_server IS NOT IMPORTED"));
         cursor.values(notes);
         return Ok(None);
     }
@@ -156,7 +157,8 @@ fn whole(
     notes: &mut Notes,
 ) -> Result<Option<Service>, Refusal> {
     if draft.servers.is_empty() {
-        notes.say(&said.at, format!("virtual_server {address} has no real_server: keepalived drops it"));
+        notes
+            .leave_out(&said.at, format!("virtual_server {address} has no real_server: keepalived drops it"));
         return Ok(None);
     }
     let Some(protocol) = draft.protocol(said, notes) else { return Ok(None) };
@@ -207,7 +209,7 @@ impl Draft {
             Some((Protocol::Tcp, at)) => Some(("tcp", Some(at))),
             Some((Protocol::Udp, at)) => Some(("udp", Some(at))),
             Some((Protocol::Sctp, at)) => {
-                notes.say(&at, "SCTP is not supported: THIS virtual_server IS NOT IMPORTED");
+                notes.leave_out(&at, "SCTP is not supported: THIS virtual_server IS NOT IMPORTED");
                 None
             }
             None => {

@@ -68,8 +68,9 @@ struct Auth {
 }
 
 const NOTIFY: &str = "vipkit runs no scripts and sends no mail; `vipctl watch --json` tells of every change";
-const TRACKING: &str = "what it watches no longer changes priority or state; vrrpd watches the instance's own \
-                        interface, carrier and address only";
+const TRACKING: &str = "what it watches no longer changes priority or state, and a weight above 0, which keepalived adds \
+                        while all is well, is not added; vrrpd watches the instance's own interface, carrier and \
+                        address only";
 const UNICAST: &str = "vipkit speaks by multicast only: peers that speak by unicast are not heard, so both nodes would \
                        hold the addresses; do not run this beside keepalived";
 const AH: &str = "auth_type AH is not supported by vipkit: peers with AH are not heard, so both nodes would hold the \
@@ -122,6 +123,7 @@ const KEYWORDS: &[Keyword<Draft>] = &[
     block(&["authentication"], |draft, _, cursor, notes| {
         cursor.block(AUTHENTICATION, &mut draft.auth, notes)
     }),
+    flag(&["native_ipv6"], native_ipv6),
     block(&["virtual_ipaddress"], addresses),
     value(&["garp_master_repeat"], |draft, said, notes| garp::repeat(&mut draft.garp, said, notes)),
     value(&["garp_master_delay"], |draft, said, notes| garp::delay(&mut draft.garp, said, notes)),
@@ -159,7 +161,6 @@ const KEYWORDS: &[Keyword<Draft>] = &[
     lost(&["dont_track_primary"], "vrrpd always watches the instance's interface"),
     lost(&["linkbeat_use_polling"], "vrrpd hears of the link from the kernel"),
     lost(&["vrf"], "vipkit knows no VRF"),
-    lost(&["native_ipv6"], "IPv6 is not supported"),
     lost(&["lvs_sync_daemon_interface"], "connections are not synchronised to the other director"),
     lost(
         &["notify_master", "notify_backup", "notify_fault", "notify_stop", "notify_deleted", "notify"],
@@ -208,7 +209,7 @@ pub fn instance(
     };
     cursor.block(KEYWORDS, &mut draft, notes)?;
     if let Some(at) = &draft.ipv6 {
-        notes.say(at, format!("IPv6 is not supported: vrrp_instance {} is NOT imported", said.value()));
+        notes.leave_out(at, format!("IPv6 is not supported: vrrp_instance {} is NOT imported", said.value()));
         return Ok(None);
     }
     whole(draft, globals, said, notes).map(Some)
@@ -339,7 +340,7 @@ const PASSWORD_MAX: usize = 8;
 
 fn priority(draft: &mut Draft, said: &Said, notes: &mut Notes) -> Done {
     // Whether it fits is said once the rest is known.
-    let mut silent = Notes { all: Vec::new(), intended: notes.intended };
+    let mut silent = Notes::new(notes.intended);
     draft.priority = Some((said.number(1..=255, &mut silent)?, said.at.clone()));
     Ok(())
 }
@@ -362,6 +363,16 @@ fn state(draft: &mut Draft, said: &Said, notes: &mut Notes) -> Done {
     draft.master = said.value() == "MASTER";
     if !["MASTER", "BACKUP"].contains(&said.value()) {
         notes.say(&said.at, format!("state {} is none: keepalived takes BACKUP", said.value()));
+    }
+    Ok(())
+}
+
+/// It decides unless an IPv4 address came first.
+fn native_ipv6(draft: &mut Draft, said: &Said, notes: &mut Notes) -> Done {
+    if draft.addresses.is_empty() {
+        draft.ipv6.get_or_insert_with(|| said.at.clone());
+    } else {
+        notes.say(&said.at, "native_ipv6 after IPv4 addresses: keepalived ignores it");
     }
     Ok(())
 }
