@@ -2,8 +2,9 @@
 """One lab of scripts/demo: hosts are network namespaces on a switch of their own; what the tutorial does on machines is
 done on them, shown, and compared with what the tutorial expects. Run by scripts/demo, as root.
 
-usage: demo.py LAB LANGUAGE PROGRAMS RESULTS [--keep]      demo.py down
+usage: demo.py LAB LANGUAGE PROGRAMS RESULTS [--keep]      demo.py table LANGUAGE RESULTS      demo.py down
 """
+import contextlib
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import time
 
+from demo_table import table, wrapped
 from demo_words import words
 
 PREFIX = "vipkit-demo"
@@ -90,7 +92,11 @@ class Lab:
         return self.hosts[name]
 
     def say(self, key, **what):
-        print(f"\n\033[1m{self.words[key].format(**what)}\033[0m" if sys.stdout.isatty() else f"\n== {self.words[key].format(**what)}", flush=True)
+        for number, line in enumerate(self.words[key].format(**what).split("\n")):
+            lines = wrapped(line, 77) if number == 0 else [line]
+            before, after = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
+            lead = "\n== " if number == 0 else ""
+            print(lead + "\n   ".join(f"{before}{part}{after}" for part in lines), flush=True)
 
     def show(self, host, *line):
         """What an administrator would type, and what the screen says."""
@@ -101,12 +107,13 @@ class Lab:
     def expect(self, key, limit, look, **what):
         """Waits until it is seen; what is seen then, or last, is a row of the table at the end."""
         expected = self.words[key].format(**dict(what, wanted=text(what["wanted"])))
+        print(f"   {self.words['expected']}: {expected}", flush=True)
         deadline, wanted, began = time.monotonic() + limit, what["wanted"], time.monotonic()
         while (seen := look()) != wanted and time.monotonic() < deadline:
             time.sleep(0.1)
         took = time.monotonic() - began
         self.rows.append((expected, text(seen), f"{took:.1f} s", "ok" if seen == wanted else "DIFFERS"))
-        print(f"   {self.words['expected']}: {expected}\n   {self.words['seen']}: {text(seen)} ({took:.1f} s)", flush=True)
+        print(f"   {self.words['seen']}: {text(seen)} ({took:.1f} s)", flush=True)
 
     def holders(self):
         return [name for name, host in self.hosts.items() if any(net.split("/")[0] == self.vip for net in host.addresses())]
@@ -157,7 +164,8 @@ def lab1(lab):
     lab.expect("vip_on", 15, lab.holders, vip=lab.vip, wanted=["web1"], host="web1")
     for web in (web1, web2):
         lab.show(web, "ip", "-brief", "address", "show", "eth0")
-    lab.vipctl(web1, "status")
+    for web in (web1, web2):
+        lab.vipctl(web, "status")
     lab.expect("answers", 5, lambda: lab.fetch(proxy), vip=lab.vip, wanted=web1.address)
     lab.say("web1_dies")
     web1.kill("vrrpd")
@@ -220,7 +228,7 @@ def lab2(lab):
 def text(found):
     """What was found, in words."""
     if isinstance(found, dict):
-        found = [f"{name} x {count}" for name, count in found.items()]
+        found = [f"{name}={count}" for name, count in found.items()]
     return (found if isinstance(found, str) else ", ".join(found)) or "-"
 
 
@@ -235,14 +243,25 @@ def down():
     for name in sh("ip", "netns", "list", check=False).split():
         if name.startswith(f"{PREFIX}-"):
             for pid in sh("ip", "netns", "pids", name, check=False).split():
-                os.kill(int(pid), signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
             sh("ip", "netns", "delete", name, check=False)
     shutil.rmtree(FOLDER, ignore_errors=True)
 
 
+def results_table(language, results):
+    """The table of all labs, a line of the file for each row."""
+    word = words(language)
+    with open(results, encoding="utf-8") as file:
+        rows = [line.rstrip("\n").split("\t") for line in file]
+    print("\n".join(table([word[head] for head in ("lab", "result", "took", "expected", "seen")],
+                          [(lab, result, took, expected, seen) for lab, expected, seen, took, result in rows])))
+
+
 def main(which, language, programs, results, *flags):
     vip, play = {"1": ("192.168.4.80", lab1), "2": ("192.168.4.15", lab2)}[which]
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     kept = False
     down()
     try:
@@ -250,13 +269,16 @@ def main(which, language, programs, results, *flags):
         try:
             play(lab)
         except Failed as error:
-            lab.rows.append((str(error), "-", "-", "DIFFERS"))
+            lab.rows.append((" ".join(str(error).split()), "-", "-", "DIFFERS"))
         with open(results, "a", encoding="utf-8") as file:
             file.writelines("\t".join((which, *row)) + "\n" for row in lab.rows)
         if "--keep" in flags:
             kept = True
             lab.say("keep", vip=vip, namespace=f"{PREFIX}-web1", folder=os.path.join(FOLDER, "web1"), vipctl=os.path.join(programs, "vipctl"))
     finally:
+        # Whoever presses Ctrl-C again is not to interrupt this.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
         if not kept:
             down()
 
@@ -265,6 +287,8 @@ if __name__ == "__main__":
     try:
         if sys.argv[1:] == ["down"]:
             down()
+        elif sys.argv[1:2] == ["table"]:
+            results_table(*sys.argv[2:])
         else:
             main(*sys.argv[1:])
     except KeyboardInterrupt:

@@ -19,12 +19,15 @@ WORDS = {
     "lvs1_dies": ("lvs1 is switched off", "lvs1 关机"),
     "vip_on": ("{vip} is on {host} alone", "{vip} 只在 {host} 上"),
     "answers": ("{vip} answers: {wanted}", "访问 {vip} 得到：{wanted}"),
-    "table": ("servers and weights in the table of {host}: {wanted}", "{host} 的 LVS 规则中的服务器和权重：{wanted}"),
-    "shares": ("who answers how often: {wanted}", "各服务器应答次数：{wanted}"),
+    "table": ("weights on {host}: {wanted}", "{host} 上的权重：{wanted}"),
+    "shares": ("answers: {wanted}", "应答次数：{wanted}"),
     "expected": ("expected", "预期"),
     "seen": ("seen", "实际"),
     "took": ("after", "用时"),
     "result": ("result", "结果"),
+    "lab": ("lab", "实验"),
+    "ended": ("the lab is run to its end", "实验运行到结束"),
+    "stopped": ("Stopped: everything is taken away again.", "已中断，所有内容已清除。"),
     "keep": ("Lab 1 stays up. Look around:\n"
              "  ip netns exec {namespace} env VIPKIT_RUNTIME_DIR={folder} {vipctl} status\n"
              "  ip netns exec vipkit-demo-proxy curl http://{vip}/\n"
@@ -35,8 +38,8 @@ WORDS = {
              "  ip netns exec vipkit-demo-proxy curl http://{vip}/\n"
              "  ip -n vipkit-demo-switch link set web1 down      # 拔掉 web1 的网线\n"
              "全部清除：\n  scripts/demo --down"),
-    "vm": ("This kernel has no IPVS: lab 2 runs in a virtual machine with Debian's kernel (slower than on a real machine)",
-           "本机内核没有 IPVS：实验二在带 Debian 内核的虚拟机中运行（比真机慢）"),
+    "vm": ("This kernel has no IPVS: a virtual machine boots for lab 2 (about 20 s)",
+           "本机内核没有 IPVS：启动虚拟机运行实验二（约 20 秒）"),
     "build": ("Building vipkit", "编译 vipkit"),
     "good": ("All as expected.", "全部符合预期。"),
     "bad": ("Something differs: see DIFFERS above.", "有不符合预期之处：见上面的 DIFFERS。"),

@@ -14,21 +14,24 @@ TEXT
 prefix=/usr/local root='' from=''
 options() { # SCRIPT ARGUMENTS...
   local script=$1 more='' help=''
+  wrong() { printf 'scripts/%s: %s\n\n' "$script" "$1" >&2; usage "$script" "$more" >&2; exit 2; }
   shift
   if [[ $script = install ]]; then
     more=' [--from DIR]' help='  --from DIR     programs that are built already; without, they are built'
   fi
   while (($#)); do
     case $1 in
-      --help) usage "$script" "$more"; [[ -z $help ]] || echo "$help"; exit 0 ;;
-      --prefix) prefix=${2:?a folder} ;;
-      --root) root=$(realpath -m "${2:?a folder}") ;;
-      --from) [[ $script = install ]] || { usage "$script" "$more" >&2; exit 2; }; from=$(realpath "${2:?a folder}") ;;
-      *) usage "$script" "$more" >&2; exit 2 ;;
+      -h | --help) usage "$script" "$more"; [[ -z $help ]] || echo "$help"; exit 0 ;;
+      --prefix | --root | --from) [[ ${2:-} ]] || wrong "$1 needs a folder" ;;&
+      --prefix) prefix=$2 ;;
+      --root) root=$(realpath -m "$2") ;;
+      --from) [[ $script = install ]] || wrong "there is no $1"; from=$(realpath -m "$2") ;;
+      *) wrong "there is no $1" ;;
     esac
     shift 2
   done
-  [[ $prefix =~ ^/[^[:space:],]*$ ]] || { echo "scripts/$script: --prefix must be a plain path from /" >&2; exit 2; }
+  # It stands in units, where other letters have a meaning.
+  [[ $prefix =~ ^/[A-Za-z0-9/._+-]*$ ]] || wrong "--prefix is a path from /, of letters, digits and /._+-"
   prefix=${prefix%/}
   # Only root may write where systemd looks.
   [[ $root || $(id -u) = 0 ]] || { echo "scripts/$script: run it as root, or with --root" >&2; exit 1; }

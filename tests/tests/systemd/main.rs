@@ -235,6 +235,15 @@ fn what_was_installed_is_renewed_or_taken_away_and_the_configuration_stays() {
     );
     assert_eq!(fs::read_to_string(CONFIG).unwrap(), "# ours");
 
+    // A real server's unit needs vipctl at boot.
+    let realserver = "/etc/systemd/system/vipkit-realserver.service";
+    fs::write(realserver, "[Service]\nExecStart=/usr/local/bin/vipctl realserver add 192.0.2.1\n").unwrap();
+    let refused = sh(&format!("{}/uninstall", scripts()));
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.stderr.contains("first `vipctl realserver remove VIP`"), "{refused:?}");
+    assert_eq!(property("vrrpd", "LoadState"), "loaded");
+    fs::remove_file(realserver).unwrap();
+
     let said = ok(&format!("{}/uninstall", scripts()));
     assert!(said.contains("/etc/vipkit"), "{said}");
     assert_eq!(fs::read_to_string(CONFIG).unwrap(), "# ours");
