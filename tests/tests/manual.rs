@@ -1,5 +1,5 @@
 //! The manual pages of the programs against their command lines: each command, argument and option is described, and
-//! no other.
+//! no other. And what the programs say of themselves with --help: it fits a terminal.
 
 use clap::{Arg, Command, CommandFactory};
 
@@ -67,4 +67,30 @@ fn the_page_of_vipctl_has_each_command_with_its_arguments_and_no_other() {
     for (section, command) in sections.iter().zip(vipctl.get_subcommands()) {
         assert_eq!(documented(section), entries(command), "{}", command.get_name());
     }
+}
+
+/// The helps of a command and of its commands, short and long.
+fn helps(command: &mut Command) -> Vec<String> {
+    let mut helps = vec![command.render_help().to_string(), command.render_long_help().to_string()];
+    helps.extend(command.get_subcommands_mut().flat_map(self::helps));
+    helps
+}
+
+#[test]
+fn every_help_fits_80_columns() {
+    let mut count = 0;
+    for mut command in [
+        healthcheckd::cli::Cli::command(),
+        ipvs_sync::cli::Cli::command(),
+        vrrpd::cli::Cli::command(),
+        Cli::command(),
+    ] {
+        command.build();
+        for help in helps(&mut command) {
+            let wide: Vec<_> = help.lines().filter(|line| line.chars().count() > 80).collect();
+            assert_eq!(wide, Vec::<&str>::new(), "{help}");
+            count += 1;
+        }
+    }
+    assert!(count >= 40, "{count}");
 }

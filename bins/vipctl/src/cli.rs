@@ -9,10 +9,11 @@ use clap_complete::Shell;
 use serde_json::{Map, Value};
 
 use crate::realserver::{VIPS_MAX, vip};
+use crate::render::text::WIDTH;
 
 /// Shows and steers the vipkit daemons
 #[derive(Debug, Parser)]
-#[command(name = "vipctl", version, after_help = GENERAL)]
+#[command(name = "vipctl", version, after_help = GENERAL, max_term_width = WIDTH)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -28,10 +29,10 @@ pub struct Options {
     /// Print JSON, one value a line
     #[arg(long, global = true)]
     pub json: bool,
-    /// Colour: always, never, or on a terminal without NO_COLOR
+    /// Colour: always, never, or auto, on a terminal
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     pub color: ColorChoice,
-    /// Longest wait for a daemon, such as 500ms or 5s
+    /// Longest wait for a daemon, such as 500ms
     #[arg(long, global = true, value_name = "TIME", default_value = "5s", value_parser = timeout)]
     pub timeout: Duration,
 }
@@ -39,7 +40,7 @@ pub struct Options {
 /// The commands.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// Show how everything is: instances, services, checks, and what is wrong
+    /// Show instances, services and checks, and what is wrong
     #[command(after_help = STATUS)]
     Status,
     /// Show all about the VRRP instances, or about one
@@ -66,14 +67,14 @@ pub enum Command {
         #[arg(long)]
         all: bool,
     },
-    /// Show instances, services and checks, then each change as it happens
+    /// Show how everything is, then each change as it happens
     #[command(after_help = WATCH)]
     Watch {
         /// With --json too: when a daemon goes away, wait for it and begin anew
         #[arg(long)]
         reconnect: bool,
     },
-    /// Check the configuration, and let the daemons read it again if it is good
+    /// Check the configuration; if it is good, let the daemons read it
     #[command(after_help = RELOAD)]
     Reload,
     /// Check a configuration file, and show all of its faults
@@ -97,7 +98,7 @@ pub enum Command {
         #[arg(long)]
         more: bool,
     },
-    /// Print what a socket serves: the program, and the text of its interfaces
+    /// Print what a socket serves: the program, and its interfaces
     #[command(after_help = INTROSPECT)]
     Introspect {
         /// Name of a daemon, or path of a socket
@@ -124,7 +125,7 @@ pub enum Command {
         /// The shell
         shell: Shell,
     },
-    /// Prepare this host to serve virtual addresses behind an LVS-DR director
+    /// Prepare this host to serve VIPs behind an LVS-DR director
     #[command(after_help = REALSERVER)]
     Realserver {
         /// What to do
@@ -159,7 +160,7 @@ pub enum Realserver {
         #[arg(long, value_name = "DIR")]
         root: Option<PathBuf>,
     },
-    /// Show whether this host serves addresses as it should, and what is wrong
+    /// Show whether this host serves them as it should, and what is wrong
     #[command(after_help = REALSERVER)]
     Show {
         /// Virtual IP addresses; all that are on lo if none is named
@@ -181,8 +182,10 @@ fn object(text: &str) -> Result<Map<String, Value>, String> {
 }
 
 const GENERAL: &str = "\
-Exit codes: 0 good; 1 degraded, faulty or refused; 2 a daemon cannot be reached, or wrong usage.
-Environment: VIPKIT_RUNTIME_DIR, the folder of the sockets (default /run/vipkit); NO_COLOR.";
+Exit codes: 0 good; 1 degraded, faulty or refused; 2 a daemon cannot be reached,
+or wrong usage.
+Environment: VIPKIT_RUNTIME_DIR, the folder of the sockets (default
+/run/vipkit); NO_COLOR.";
 
 const STATUS: &str = "\
 Exit codes: 0 healthy; 1 degraded; 2 a daemon cannot be reached.
@@ -198,17 +201,20 @@ Example: vipctl services web";
 
 const HEALTH: &str = "\
 Exit codes: 0 shown; 1 no such check; 2 healthcheckd cannot be reached.
-Example: vipctl health --json | jq -r '.checks[] | select(.state != \"up\") | .name'";
+Example: vipctl health --json |
+    jq -r '.checks[] | select(.state != \"up\") | .name'";
 
 const WATCH: &str = "\
-Text goes on when a daemon comes back. --json ends with the first that goes away; each line is a reply of the Monitor
-of io.vipkit.Health, io.vipkit.Ipvs or io.vipkit.Vrrp, and \"from\" in it names the daemon.
+Text goes on when a daemon comes back. --json ends with the first that goes
+away; each line is a reply of the Monitor of io.vipkit.Health, io.vipkit.Ipvs or
+io.vipkit.Vrrp, and \"from\" in it names the daemon.
 Exit codes: 2 a daemon cannot be reached or has gone away.
-Example: vipctl watch --json | jq -c 'select(.from == \"vrrpd\") | .instances[] | [.name, .state]'";
+Example: vipctl watch --json |
+    jq -c 'select(.from == \"vrrpd\") | .instances[] | [.name, .state]'";
 
 const RELOAD: &str = "\
-Exit codes: 0 all daemons run the new configuration; 1 it is faulty, or one refused it or cannot reload;
-2 one cannot be reached.
+Exit codes: 0 all daemons run the new configuration; 1 it is faulty, or one
+refused it or cannot reload; 2 one cannot be reached.
 Example: vipctl reload && vipctl status";
 
 const CHECK: &str = "\
@@ -216,19 +222,21 @@ Exit codes: 0 good; 1 faulty.
 Example: vipctl check ./vipkit.toml";
 
 const CALL: &str = "\
-Exit codes: 0 answered; 1 answered with an error; 2 the socket cannot be reached.
+Exit codes: 0 answered; 1 answered with an error; 2 the socket cannot be
+reached.
 Example: vipctl call vrrpd io.vipkit.Vrrp.Get '{\"name\": \"web\"}'";
 
 const INTROSPECT: &str = "\
-Exit codes: 0 answered; 1 answered with an error; 2 the socket cannot be reached.
+Exit codes: 0 answered; 1 answered with an error; 2 the socket cannot be
+reached.
 Example: vipctl introspect vrrpd io.vipkit.Vrrp";
 
 const IMPORT: &str = "\
 The result does what keepalived does with the file today, so that a pair can be
 moved one node at a time. What was probably meant is said on standard error, and
 in comments. Of several files without --out, only what is said is shown.
-Exit codes: 0 imported; 1 a file cannot be understood or carried over, nothing is
-written; 2 wrong usage.
+Exit codes: 0 imported; 1 a file cannot be understood or carried over, nothing
+is written; 2 wrong usage.
 Example: vipctl import /etc/keepalived/keepalived.conf > vipkit.toml";
 
 const COMPLETIONS: &str = "\
@@ -237,7 +245,8 @@ Example: vipctl completions bash > /etc/bash_completion.d/vipctl";
 
 const REALSERVER: &str = "\
 Exit codes: 0 good; 1 something is wrong, or was refused.
-Environment: VIPKIT_STATE_DIR, the folder of what it remembers (default /var/lib/vipkit).
+Environment: VIPKIT_STATE_DIR, the folder of what it remembers (default
+/var/lib/vipkit).
 Example: vipctl realserver add 192.168.4.15 --persist";
 
 #[cfg(test)]

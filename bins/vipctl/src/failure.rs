@@ -1,13 +1,13 @@
 //! How a command ends: with an exit code, or with a failure that says what to do about it.
 //! Must not write anywhere but to standard error, and only when told to.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use serde::Serialize;
 use vipkit_control::error::Error;
 
-use crate::render::text::clean;
+use crate::render::text::{Places, Style, Text, plain};
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,8 +83,13 @@ impl Failure {
             Self::Unreachable(_) => Exit::Unreachable,
             Self::Refused(_) | Self::NoSuch { .. } | Self::Output(_) => Exit::Bad,
         };
-        let lines: Vec<_> = self.to_string().lines().map(clean).collect();
-        eprintln!("vipctl: {}", lines.join("\n"));
+        let mut text = Text::new(Style::Plain);
+        for line in format!("vipctl: {self}").lines() {
+            let words = line.trim_start();
+            text.skip(line.len() - words.len())
+                .place(&[plain(words)], Places::on(io::stderr().is_terminal()));
+        }
+        eprint!("{}", text.finish());
         exit.into()
     }
 }

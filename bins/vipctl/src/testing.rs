@@ -18,6 +18,22 @@ pub fn now() -> SystemTime {
     humantime::parse_rfc3339("2026-02-03T03:00:00Z").unwrap()
 }
 
+/// The lines that are too wide, unless a single word or command makes them so.
+pub fn too_wide(text: &str) -> Vec<&str> {
+    const WIDTH: usize = 80;
+    /// What may stand before such a word.
+    const BEFORE: usize = 25;
+    let is_long = |line: &&str| {
+        let mut quoted = false;
+        let words = line.split(|c| {
+            quoted ^= c == '`';
+            c == ' ' && !quoted
+        });
+        words.map(|word| word.chars().count()).max() > Some(WIDTH - BEFORE)
+    };
+    text.lines().filter(|line| line.chars().count() > WIDTH && !is_long(line)).collect()
+}
+
 fn seen(name: &'static str, seen: Result<Seen, Unreachable>) -> Report {
     Report { name, socket: format!("/run/vipkit/{name}.sock").into(), seen }
 }

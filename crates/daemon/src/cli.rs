@@ -7,6 +7,9 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use tracing::level_filters::LevelFilter;
 
+/// Widest that a line of help gets.
+pub const WIDTH: usize = 80;
+
 /// Options of every daemon.
 #[derive(Clone, Debug, Args)]
 pub struct Options {
@@ -46,7 +49,7 @@ impl From<LogLevel> for LevelFilter {
 }
 
 /// The end of a daemon's help, unless its SIGTERM does more.
-pub const AFTER_HELP: &str = "Exit codes: 0 ended as told, or the configuration is good; 1 something failed; \
+pub const AFTER_HELP: &str = "Exit codes: 0 ended as told, or the configuration is good; 1 something failed;\n\
                               2 wrong usage.\nEnvironment: VIPKIT_RUNTIME_DIR, VIPKIT_STATE_DIR.\n\
                               Signals: SIGTERM ends, SIGHUP reads the configuration again.";
 

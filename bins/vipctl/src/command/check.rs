@@ -9,6 +9,6 @@ use crate::render::check::Checked;
 
 pub fn run(context: &Context, file: &Path) -> Result<Exit, Failure> {
     let checked = Checked::new(file, &vipkit_config::load(file));
-    context.print(&checked, |checked| render::check::check(checked, context.style))?;
+    context.print(&checked, |checked| render::check::check(checked, context.places(), context.style))?;
     Ok(if checked.good { Exit::Good } else { Exit::Bad })
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,7 @@ use crate::import::include::{File, Files};
 use crate::import::note::{Place, Refusal};
 use crate::import::{self, Imported, compare};
 use crate::render::import::{Imports, Node, report};
+use crate::render::text::Places;
 
 /// Mode of what is written: a password may be in it.
 const MODE: u32 = 0o640;
@@ -29,7 +30,8 @@ pub fn run(
         Ok(imports) => imports,
         Err(refusal) => Imports::refused(refusal),
     };
-    eprint!("{}", report(&imports, context.style));
+    let places = Places::on(io::stderr().is_terminal());
+    eprint!("{}", report(&imports, places, context.style));
     if context.json {
         context.print(&imports, |_| String::new())?;
     } else if let (None, [Node { toml: Some(toml), .. }]) = (out, imports.nodes.as_slice()) {

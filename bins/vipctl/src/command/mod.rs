@@ -27,7 +27,7 @@ use crate::daemons::object::{self, Object};
 use crate::failure::{Exit, Failure};
 use crate::render::json;
 use crate::render::notice::SHOWN;
-use crate::render::text::Style;
+use crate::render::text::{Places, Style};
 
 /// What all commands are run with.
 struct Context {
@@ -74,6 +74,11 @@ impl Context {
         };
         let style = if colored { Style::Colored } else { Style::Plain };
         Self { style, json: options.json, terminal, timeout: options.timeout }
+    }
+
+    /// How lines about files are written to standard output.
+    const fn places(&self) -> Places {
+        Places::on(self.terminal)
     }
 
     /// Prints a value on a line with `--json`, else the text that is made of it.

@@ -32,7 +32,7 @@ pub fn run(context: &Context) -> Result<Exit, Failure> {
         daemons.push(Told { name: daemon.name, outcome });
     }
     let reload = Reload { checked, daemons };
-    context.print(&reload, |reload| render::reload::reload(reload, context.style))?;
+    context.print(&reload, |reload| render::reload::reload(reload, context.places(), context.style))?;
     Ok(reload.exit())
 }
 

@@ -18,7 +18,7 @@ use crate::failure::{Exit, Failure};
 use crate::fleet;
 use crate::render::json;
 use crate::render::text::Tone;
-use crate::render::watch::{Tell, remark};
+use crate::render::watch::{Days, Tell, remark};
 
 /// Between two attempts to find a daemon again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -34,13 +34,17 @@ pub fn run(context: &Context, reconnect: bool) -> Result<Exit, Failure> {
     let is_hopeless = begun.iter().all(Result::is_err) || !goes_on;
     let (sender, events) = sync_channel(WAITING_MAX);
     let mut tellers = Vec::new();
+    let mut days = Days::default();
     for (number, (daemon, begun)) in daemons.into_iter().zip(begun).enumerate() {
         let teller = Teller { context, daemon, story: (daemon.story)() };
         let begun = match begun {
             Ok(begun) => Some(begun),
             Err(error) if is_hopeless => return Err(daemon.target().failure(error)),
             Err(error) => {
-                teller.remark(&format!("cannot be followed: {}; waiting for it", teller.why(&error)))?;
+                teller.remark(
+                    &mut days,
+                    &format!("cannot be followed: {}; waiting for it", teller.why(&error)),
+                )?;
                 None
             }
         };
@@ -49,17 +53,22 @@ pub fn run(context: &Context, reconnect: bool) -> Result<Exit, Failure> {
         thread::spawn(move || follower.run(begun));
     }
     drop(sender);
-    tell_all(&mut tellers, events, goes_on)
+    tell_all(&mut tellers, events, &mut days, goes_on)
 }
 
 /// Until a stream ends that cannot be begun anew.
-fn tell_all(tellers: &mut [Teller<'_>], events: Receiver<Event>, goes_on: bool) -> Result<Exit, Failure> {
+fn tell_all(
+    tellers: &mut [Teller<'_>],
+    events: Receiver<Event>,
+    days: &mut Days,
+    goes_on: bool,
+) -> Result<Exit, Failure> {
     for (number, reply) in events {
         let Some(teller) = tellers.get_mut(number) else { continue };
         match reply {
-            Ok(reply) => teller.tell(reply)?,
+            Ok(reply) => teller.tell(days, reply)?,
             Err(error) if goes_on && is_gone(&error) => {
-                teller.remark(&format!("lost, {error}; waiting for it"))?;
+                teller.remark(days, &format!("lost, {error}; waiting for it"))?;
             }
             Err(error) => return Err(teller.daemon.target().failure(error)),
         }
@@ -142,12 +151,14 @@ struct Teller<'c> {
 }
 
 impl Teller<'_> {
-    fn tell(&mut self, reply: Value) -> Result<(), Failure> {
+    fn tell(&mut self, days: &mut Days, reply: Value) -> Result<(), Failure> {
         if self.context.json {
             return write(&json::line(&self.signed(reply)).map_err(io::Error::from)?);
         }
-        let told = self.story.tell(reply, SystemTime::now(), self.context.style);
-        write(&told.map_err(|error| self.daemon.target().failure(ClientError::Parameters(error)))?)
+        let now = SystemTime::now();
+        let told = self.story.tell(reply, now, self.context.style);
+        let told = told.map_err(|error| self.daemon.target().failure(ClientError::Parameters(error)))?;
+        self.write(days, now, &told)
     }
 
     /// The reply, and whose it is.
@@ -165,12 +176,21 @@ impl Teller<'_> {
     }
 
     /// Something that is not in the stream.
-    fn remark(&self, words: &str) -> Result<(), Failure> {
+    fn remark(&self, days: &mut Days, words: &str) -> Result<(), Failure> {
         if self.context.json {
             eprintln!("vipctl: {} {words}", self.daemon.name);
             return Ok(());
         }
-        write(&remark(self.daemon.name, Tone::Bad, words, SystemTime::now(), self.context.style))
+        let now = SystemTime::now();
+        self.write(days, now, &remark(self.daemon.name, Tone::Bad, words, now, self.context.style))
+    }
+
+    /// The lines of a moment, if there are some.
+    fn write(&self, days: &mut Days, now: SystemTime, lines: &str) -> Result<(), Failure> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        write(&(days.turn(now, self.context.style) + lines))
     }
 }
 

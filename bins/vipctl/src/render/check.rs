@@ -7,7 +7,8 @@ use serde::Serialize;
 use vipkit_config::{Config, Faults};
 use vipkit_control::common::Fault;
 
-use super::text::{Style, Text, Tone};
+use super::notice::INDENT;
+use super::text::{Places, Style, Text, Tone, plain};
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -82,40 +83,37 @@ fn fault(fault: &vipkit_config::Fault) -> Fault {
 
 /// As text.
 #[must_use]
-pub fn check(checked: &Checked, style: Style) -> String {
+pub fn check(checked: &Checked, places: Places, style: Style) -> String {
     let mut text = Text::new(style);
-    let Checked { file, faults, warnings, .. } = checked;
-    checked_lines(&mut text, checked);
-    let (tone, verdict) = match (&checked.contents, &checked.digest) {
-        (Some(contents), Some(digest)) => (Tone::Good, format!("good, {contents}, digest {digest}")),
-        _ => (Tone::Bad, count(faults.len(), "fault")),
+    let Checked { file, contents, digest, faults, warnings, .. } = checked;
+    checked_lines(&mut text, checked, places);
+    let (tone, verdict) = match digest {
+        Some(digest) => (Tone::Good, format!("good, digest {digest}")),
+        None => (Tone::Bad, count(faults.len(), "fault")),
     };
     text.say(file).say(": ").put(tone, &verdict);
     if !warnings.is_empty() {
         text.say(", ").put(Tone::Odd, &count(warnings.len(), "warning"));
     }
     text.end();
+    if let Some(contents) = contents {
+        text.below(&contents.to_string(), INDENT);
+    }
     text.finish()
 }
 
 /// The lines of warnings and faults.
-pub fn checked_lines(text: &mut Text, Checked { faults, warnings, .. }: &Checked) {
-    lines(text, (Tone::Odd, "warning: "), warnings);
-    lines(text, (Tone::Bad, ""), faults);
+pub fn checked_lines(text: &mut Text, Checked { faults, warnings, .. }: &Checked, places: Places) {
+    lines(text, (Tone::Odd, "warning: "), warnings, places);
+    lines(text, (Tone::Bad, ""), faults, places);
 }
 
 /// A line for each: `file:line:column: what; hint`.
-pub fn lines(text: &mut Text, (tone, label): (Tone, &str), faults: &[Fault]) {
+pub fn lines(text: &mut Text, (tone, label): (Tone, &str), faults: &[Fault], places: Places) {
     for Fault { file, line, column, what, hint } in faults {
-        text.say(file);
-        if *line > 0 {
-            text.say(&format!(":{line}:{column}"));
-        }
-        text.say(": ").put(tone, label).say(what);
-        if !hint.is_empty() {
-            text.say("; ").say(hint);
-        }
-        text.end();
+        let at = if *line > 0 { format!("{file}:{line}:{column}: ") } else { format!("{file}: ") };
+        let hint = if hint.is_empty() { String::new() } else { format!("; {hint}") };
+        text.place(&[plain(at), (tone, label.to_owned()), plain(format!("{what}{hint}"))], places);
     }
 }
 
@@ -145,8 +143,8 @@ mod tests {
         let digest = checked.digest.clone().unwrap();
         assert!(checked.good);
         assert_eq!(
-            check(&checked, Style::Plain),
-            format!("vipkit.toml: good, 1 instance, 0 services, 0 checks, digest {digest}\n")
+            check(&checked, Places::Whole, Style::Plain),
+            format!("vipkit.toml: good, digest {digest}\n  1 instance, 0 services, 0 checks\n")
         );
     }
 
@@ -163,7 +161,7 @@ mod tests {
     #[test]
     fn all_faults_are_shown_and_counted() {
         let checked = checked("[vrrp.web]\nprioriy = 1\nvirtual_router_id = 0\n");
-        let text = check(&checked, Style::Plain);
+        let text = check(&checked, Places::Whole, Style::Plain);
         assert!(text.starts_with("vipkit.toml:1:"), "{text}");
         assert!(
             text.contains(
@@ -187,9 +185,10 @@ mod tests {
             hint: String::new(),
         };
         let checked = Checked { warnings: vec![fault("odd")], ..checked(GOOD) };
-        let text = check(&checked, Style::Plain);
+        let text = check(&checked, Places::Whole, Style::Plain);
         assert!(
-            text.starts_with("a: warning: odd\nvipkit.toml: good, ") && text.ends_with(", 1 warning\n"),
+            text.starts_with("a: warning: odd\nvipkit.toml: good, ")
+                && text.contains(", 1 warning\n  1 instance"),
             "{text}"
         );
     }

@@ -1,4 +1,5 @@
 //! `vipctl health`: the checks, the worst first. Of many only those that are not up, so that they are seen.
+//! Why a check is not well stands below its row: names are long, and so are reasons.
 
 use std::time::SystemTime;
 
@@ -7,7 +8,7 @@ use vipkit_control::health::{Check, Judgement, State};
 
 use super::check::count;
 use super::notice::INDENT;
-use super::text::{Cell, Style, Text, Tone, plain};
+use super::text::{Cell, HANGING, Style, Text, Tone, plain};
 use super::time;
 
 /// Up to this many checks, those that are up are shown too.
@@ -33,9 +34,8 @@ pub fn checks(checks: &[Check], all: bool, now: SystemTime, style: Style) -> Str
         shown.retain(|check| check.state != State::Up);
     }
     if !shown.is_empty() {
-        let head = ["CHECK", "STATE", "SINCE", "KIND", "TOOK", "REASON"];
-        let rows = shown.iter().map(|check| row(check, now));
-        text.table(&std::iter::once(head.map(plain).to_vec()).chain(rows).collect::<Vec<_>>(), 0);
+        let head = ["CHECK", "STATE", "SINCE", "TOOK"];
+        text.list(&head, &shown, 0, |check| row(check, now), |text, check| text.below(&why(check), INDENT));
     }
     let left_out = checks.len() - shown.len();
     if left_out > 0 {
@@ -87,10 +87,17 @@ fn row(check: &Check, now: SystemTime) -> Vec<Cell> {
         plain(&check.name),
         state(check.state),
         plain(time::ago(&check.since, now)),
-        plain(kind(check)),
         plain(check.took.map_or_else(|| "-".to_owned(), time::took)),
-        plain(reason(check)),
     ]
+}
+
+/// Kind, target and reason of a check that is not up, or that failed and is still up.
+#[must_use]
+pub fn why(check: &Check) -> String {
+    if check.state == State::Up && check.failures == 0 {
+        return String::new();
+    }
+    format!("{}: {}", kind(check), reason(check))
 }
 
 /// The kind, and the target unless the name ends with it.
@@ -99,8 +106,7 @@ fn kind(Check { kind, target, name, .. }: &Check) -> String {
 }
 
 /// Why, and what counts meanwhile if the state says nothing about the target.
-#[must_use]
-pub fn reason(check: &Check) -> String {
+fn reason(check: &Check) -> String {
     let Check { reason, state, failures, retries, .. } = check;
     match (state, check.judged) {
         (State::CouldNotRun | State::Unknown, Some(judged)) => {
@@ -137,8 +143,8 @@ const LABEL: usize = 13;
 pub fn check(check: &Check, now: SystemTime, style: Style) -> String {
     let mut text = Text::new(style);
     let (tone, words) = state(check.state);
-    text.say(&check.name).say(": ").put(tone, &words);
-    text.say(&format!(" since {} ({})", check.since, time::ago(&check.since, now))).end();
+    let since = format!(" since {} ({})", check.since, time::ago(&check.since, now));
+    text.fold(&[plain(format!("{}: ", check.name)), (tone, words), plain(since)], HANGING);
     let never = || "never".to_owned();
     let finished = |checked: &String| match check.took {
         Some(took) => format!("{}, took {}", time::ago(checked, now), time::took(took)),
@@ -211,12 +217,16 @@ mod tests {
             text(&all),
             "\
 5 checks: 2 up, 1 unknown, 1 could_not_run, 1 down
-CHECK                 STATE          SINCE         KIND                  TOOK    REASON
-web/192.168.4.100:80  down           3 m 12 s ago  tcp                   0.2 ms  connection refused
-dns                   could_not_run  3 d 4 h ago   tcp 192.168.4.100:80  -       too many open files; counts as up
-new                   unknown        3 d 4 h ago   tcp 192.168.4.100:80  -       never run
-app/192.168.4.100:80  up             3 d 4 h ago   tcp                   0.2 ms  connected
-shaky                 up             3 d 4 h ago   tcp 192.168.4.100:80  0.2 ms  connected; 1 failure of 3 before it is down
+CHECK                 STATE          SINCE         TOOK
+web/192.168.4.100:80  down           3 m 12 s ago  0.2 ms
+  tcp: connection refused
+dns                   could_not_run  3 d 4 h ago   -
+  tcp 192.168.4.100:80: too many open files; counts as up
+new                   unknown        3 d 4 h ago   -
+  tcp 192.168.4.100:80: never run
+app/192.168.4.100:80  up             3 d 4 h ago   0.2 ms
+shaky                 up             3 d 4 h ago   0.2 ms
+  tcp 192.168.4.100:80: connected; 1 failure of 3 before it is down
 "
         );
     }
@@ -230,12 +240,13 @@ shaky                 up             3 d 4 h ago   tcp 192.168.4.100:80  0.2 ms 
             short,
             "\
 10000 checks: 9999 up, 1 down
-CHECK                 STATE  SINCE         KIND  TOOK    REASON
-web/192.168.4.100:80  down   3 m 12 s ago  tcp   0.2 ms  connection refused
+CHECK                 STATE  SINCE         TOOK
+web/192.168.4.100:80  down   3 m 12 s ago  0.2 ms
+  tcp: connection refused
 and 9999 more that are up: `vipctl health --all`
 "
         );
-        assert_eq!(checks(&all, true, now(), Style::Plain).lines().count(), 10_002);
+        assert_eq!(checks(&all, true, now(), Style::Plain).lines().count(), 10_003);
         let well: Vec<_> = (0..=FEW).map(|number| up(&format!("c{number}"))).collect();
         assert_eq!(text(&well), "101 checks: 101 up\nand 101 more that are up: `vipctl health --all`\n");
         assert_eq!(text(&well[1..]).lines().count(), FEW + 2);

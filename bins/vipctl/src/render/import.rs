@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::text::{Style, Text, Tone};
+use super::text::{HANGING, Places, Style, Text, Tone, plain};
 use crate::import::Imported;
 use crate::import::note::{Meant, Note, Refusal};
 
@@ -56,32 +56,38 @@ impl Imports {
 
 /// A line for each place, one for each file that was written, and how many they are.
 #[must_use]
-pub fn report(imports: &Imports, style: Style) -> String {
+pub fn report(imports: &Imports, places: Places, style: Style) -> String {
     let mut text = Text::new(style);
     for note in imports.nodes.iter().flat_map(|node| &node.warnings) {
-        line(&mut text, note, "warning");
+        line(&mut text, note, "warning", places);
     }
     for note in &imports.disagreements {
-        line(&mut text, note, "nodes disagree");
+        line(&mut text, note, "nodes disagree", places);
     }
     for Node { file, written, .. } in &imports.nodes {
         if let Some(written) = written {
-            text.say(file).say(": written to ").say(&written.display().to_string()).end();
+            text.place(&[plain(format!("{file}: written to {}", written.display()))], places);
         }
     }
     if let Some(refusal) = &imports.refused {
-        text.put(Tone::Bad, &refusal.to_string()).end();
+        text.place(&[(Tone::Bad, refusal.to_string())], places);
     }
     text.finish()
 }
 
-fn line(text: &mut Text, Note { at, now, meant }: &Note, label: &str) {
-    text.say(&format!("{at}: ")).put(Tone::Odd, label).say(&format!(": {now}"));
+/// The line for vipkit.toml is there to be copied: it is never broken.
+fn line(text: &mut Text, Note { at, now, meant }: &Note, label: &str, places: Places) {
+    let mut cells = vec![plain(format!("{at}: ")), (Tone::Odd, label.to_owned()), plain(format!(": {now}"))];
     if let Some(Meant { what, line, applied }) = meant {
         let when = if *applied { "applied" } else { "when both nodes are moved" };
-        text.say(&format!("; probably meant: {what}; {when}: ")).put(Tone::Good, line);
+        cells.push(plain(format!("; probably meant: {what}; {when}:")));
+        if places == Places::Folded {
+            text.place(&cells, places);
+            return text.skip(HANGING).put(Tone::Good, line).end();
+        }
+        cells.extend([plain(" "), (Tone::Good, line.clone())]);
     }
-    text.end();
+    text.place(&cells, places);
 }
 
 #[cfg(test)]
@@ -103,7 +109,7 @@ mod tests {
         let disagreements = vec![note(None)];
         let imports = Imports { good: true, nodes: vec![node], disagreements, refused: None };
         assert_eq!(
-            report(&imports, Style::Plain),
+            report(&imports, Places::Whole, Style::Plain),
             "a.conf:3: warning: rr ignores weights; probably meant: wrr; when both nodes are moved: \
              scheduler = \"wrr\"\n\
              a.conf:3: warning: rr ignores weights; probably meant: wrr; applied: scheduler = \"wrr\"\n\
@@ -113,9 +119,29 @@ mod tests {
     }
 
     #[test]
+    fn on_a_terminal_the_line_to_copy_stands_alone() {
+        let line = format!("check = {{ {} }}", ["word"; 20].join(" "));
+        let meant = Some(Meant { what: ["word"; 20].join(" "), line: line.clone(), applied: true });
+        let note = Note { at: Place { file: "a.conf".into(), line: 3 }, now: "odd".to_owned(), meant };
+        let imports = Imports { disagreements: vec![note], ..Imports::new(vec![], vec![], vec![]) };
+        let words = |count: usize| vec!["word"; count].join(" ");
+        assert_eq!(
+            report(&imports, Places::Folded, Style::Plain),
+            format!(
+                "a.conf:3: nodes disagree: odd; probably meant: {}\n    {};\n    applied:\n    {line}\n",
+                words(6),
+                words(14)
+            )
+        );
+    }
+
+    #[test]
     fn a_refusal_is_all_there_is() {
         let at = Place { file: "a.conf".into(), line: 3 };
         let imports = Imports::refused(Refusal::new(&at, "a quote is not closed", "close it"));
-        assert_eq!(report(&imports, Style::Plain), "a.conf:3: a quote is not closed; close it\n");
+        assert_eq!(
+            report(&imports, Places::Whole, Style::Plain),
+            "a.conf:3: a quote is not closed; close it\n"
+        );
     }
 }

@@ -7,7 +7,7 @@ use vipkit_control::vrrp;
 
 use super::check::{self, Checked};
 use super::notice::INDENT;
-use super::text::{Style, Text, Tone, plain};
+use super::text::{Places, Style, Text, Tone, plain};
 use crate::daemons::Reloaded;
 use crate::digests;
 use crate::failure::{Exit, Unreachable};
@@ -88,9 +88,9 @@ impl Reload {
 
 /// As text.
 #[must_use]
-pub fn reload(reload: &Reload, style: Style) -> String {
+pub fn reload(reload: &Reload, places: Places, style: Style) -> String {
     let mut text = Text::new(style);
-    reload.checked.iter().for_each(|checked| check::checked_lines(&mut text, checked));
+    reload.checked.iter().for_each(|checked| check::checked_lines(&mut text, checked, places));
     if !reload.is_good() {
         let faults = reload.checked.iter().map(|checked| checked.faults.len()).sum();
         text.put(Tone::Bad, &check::count(faults, "fault")).say("; nothing was reloaded").end();
@@ -99,7 +99,7 @@ pub fn reload(reload: &Reload, style: Style) -> String {
         text.say(name).say(": ");
         match outcome {
             Outcome::Reloaded(reply) => done(&mut text, reply),
-            Outcome::Refused(error) => refused(&mut text, name, error),
+            Outcome::Refused(error) => refused(&mut text, name, error, places),
             Outcome::Unreachable(Unreachable { what, remedy, .. }) => {
                 text.put(Tone::Bad, "unreachable").end();
                 entry(&mut text, "fault", what);
@@ -142,7 +142,7 @@ struct PermissionDenied {
     needed: String,
 }
 
-fn refused(text: &mut Text, name: &str, error: &Error) {
+fn refused(text: &mut Text, name: &str, error: &Error, places: Places) {
     if error.name == METHOD_NOT_IMPLEMENTED {
         text.put(Tone::Odd, "cannot reload").say(", it runs what it ran").end();
         return entry(
@@ -156,7 +156,7 @@ fn refused(text: &mut Text, name: &str, error: &Error) {
     if error.name.ends_with(".ConfigRefused")
         && let Ok(ConfigRefused { faults }) = error.decode()
     {
-        return check::lines(text, (Tone::Bad, ""), &faults);
+        return check::lines(text, (Tone::Bad, ""), &faults, places);
     }
     match error.name.as_str() {
         PERMISSION_DENIED => {
@@ -209,7 +209,7 @@ mod tests {
     fn of(checked: Checked, outcome: Option<Outcome>) -> (String, Exit) {
         let daemons = outcome.into_iter().map(|outcome| Told { name: "vrrpd", outcome }).collect();
         let all = Reload { checked: vec![checked], daemons };
-        (reload(&all, Style::Plain), all.exit())
+        (reload(&all, Places::Whole, Style::Plain), all.exit())
     }
 
     fn done(digest: &str) -> Outcome {
@@ -250,7 +250,8 @@ vrrpd: reloaded, digest 111111111111
 the digests differ
   111111111111  a.toml
   222222222222  vrrpd
-  remedy        the configuration changed meanwhile, or is not read alike by all: `vipctl reload`
+  remedy        the configuration changed meanwhile, or is not read alike by
+                all: `vipctl reload`
 ";
         assert!(text.ends_with(end), "{text}");
         assert_eq!(exit, Exit::Bad);
@@ -268,7 +269,7 @@ the digests differ
         let (text, exit) =
             of(checked(Some("1")), Some(Outcome::Refused(Error::permission_denied(1000, "root"))));
         assert!(text.contains("\n  fault         uid 1000 may not: it takes root\n"), "{text}");
-        assert!(text.contains("  remedy        be root, or a member of group vipkit-admin: "), "{text}");
+        assert!(text.contains("  remedy        be root, or a member of group vipkit-admin:\n"), "{text}");
         assert_eq!(exit, Exit::Bad);
     }
 
@@ -301,7 +302,7 @@ vrrpd: cannot reload, it runs what it ran
         let names = ["healthcheckd", "ipvs-sync", "vrrpd"];
         let daemons = names.into_iter().zip(outcomes).map(|(name, outcome)| Told { name, outcome });
         let all = Reload { checked: vec![checked(Some("111111111111"))], daemons: daemons.collect() };
-        (reload(&all, Style::Plain), all)
+        (reload(&all, Places::Whole, Style::Plain), all)
     }
 
     #[test]

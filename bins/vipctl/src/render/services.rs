@@ -1,4 +1,5 @@
-//! `vipctl services`: the services and their servers, as configured and as the kernel's table has them.
+//! `vipctl services`: the services and their servers, as configured and as the kernel's table has them. Why a server is
+//! in its state stands below its row: reasons are long.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,7 +8,7 @@ use vipkit_control::ipvs::{Daemon, Server, Service, State};
 
 use super::check::count;
 use super::notice::{self, INDENT};
-use super::text::{Cell, Style, Text, Tone, plain, widths};
+use super::text::{Cell, HANGING, Style, Text, Tone, plain, widths};
 use super::time;
 use crate::health::{self, Health};
 
@@ -20,19 +21,16 @@ pub fn services(daemon: &Daemon, services: &[Service], now: SystemTime, style: S
         text.say(NONE).end();
         return text.finish();
     }
-    let head = ["  SERVER", "FORWARD", "WEIGHT", "TABLE", "STATE", "SINCE", "ACTIVE", "INACT", "REASON"];
-    let head = head.map(plain).to_vec();
+    let head = ["  SERVER", "WEIGHT", "TABLE", "STATE", "SINCE", "ACTIVE", "INACT"].map(plain).to_vec();
     let row = |service: &Service, server: &Server| {
         vec![
             plain(format!("  {}", server.address)),
-            plain(&server.forward),
             plain(server.weight.to_string()),
             table(service, server),
             state(server),
             since(server, now),
             plain(server.active_connections.to_string()),
             plain(server.inactive_connections.to_string()),
-            plain(&server.reason),
         ]
     };
     let rows: Vec<Vec<_>> = services
@@ -45,7 +43,10 @@ pub fn services(daemon: &Daemon, services: &[Service], now: SystemTime, style: S
     text.row(&head, &widths);
     for (service, rows) in services.iter().zip(rows) {
         line(&mut text, service);
-        rows.iter().for_each(|row| text.row(row, &widths));
+        for (row, server) in rows.iter().zip(&service.servers) {
+            text.row(row, &widths);
+            text.below(why(server), INDENT * 2);
+        }
         notices(&mut text, daemon, service);
     }
     text.finish()
@@ -57,18 +58,13 @@ pub const NONE: &str = "no services: the configuration has no [[service]]";
 /// The line of a service: `web: tcp 192.168.4.15:80, wrr, persistent for 5 m 0 s, 2 servers up`.
 pub fn line(text: &mut Text, service: &Service) {
     let Service { name, address, protocol, scheduler, present, .. } = service;
-    text.say(&format!("{name}: {protocol} {address}, {scheduler}, "));
-    if let Some(persistence) = persistence(service) {
-        text.say(&format!("persistent for {persistence}, "));
-    }
-    for (tone, words) in well(service) {
-        text.put(tone, &words);
-    }
+    let mut cells = vec![plain(format!("{name}: {protocol} {address}, {scheduler}, "))];
+    cells.extend(persistence(service).map(|persistence| plain(format!("persistent for {persistence}, "))));
+    cells.extend(well(service));
     if !present {
-        let (tone, words) = presence(*present);
-        text.say(", ").put(tone, &words);
+        cells.extend([plain(", "), presence(*present)]);
     }
-    text.end();
+    text.fold(&cells, HANGING);
 }
 
 /// What is wrong with ipvs-sync itself: it explains what is wrong with all services.
@@ -119,6 +115,15 @@ pub fn state(server: &Server) -> Cell {
         (false, tone) => (tone, words.to_owned()),
         (true, Tone::Bad) => (Tone::Bad, format!("{words}, stale")),
         (true, _) => (Tone::Odd, format!("{words}, stale")),
+    }
+}
+
+/// Why a server is not up; nothing if it is.
+#[must_use]
+pub fn why(server: &Server) -> &str {
+    match server.state {
+        State::Up | State::Unchecked => "",
+        State::Down | State::Unknown => &server.reason,
     }
 }
 
@@ -175,15 +180,17 @@ pub fn service(daemon: &Daemon, service: &Service, now: SystemTime, style: Style
         text.entry(plain(label), cell, INDENT, LABEL);
     }
     text.skip(INDENT).say("servers").end();
-    text.table(&verdicts(service, now), INDENT * 2);
+    verdicts(&mut text, service, now);
+    text.skip(INDENT).say("connections").end();
+    text.table(&connections(service), INDENT * 2);
     text.skip(INDENT).say("traffic").end();
     text.table(&traffic(service), INDENT * 2);
     notices(&mut text, daemon, service);
     text.finish()
 }
 
-fn verdicts(service: &Service, now: SystemTime) -> Vec<Vec<Cell>> {
-    let head = ["ADDRESS", "FORWARD", "WEIGHT", "TABLE", "STATE", "SINCE", "REASON"];
+fn verdicts(text: &mut Text, service: &Service, now: SystemTime) {
+    let head = ["ADDRESS", "FORWARD", "WEIGHT", "TABLE", "STATE", "SINCE"];
     let row = |server: &Server| {
         vec![
             plain(&server.address),
@@ -192,45 +199,56 @@ fn verdicts(service: &Service, now: SystemTime) -> Vec<Vec<Cell>> {
             table(service, server),
             state(server),
             since(server, now),
-            plain(&server.reason),
         ]
     };
-    std::iter::once(head.map(plain).to_vec()).chain(service.servers.iter().map(row)).collect()
+    let reason = |text: &mut Text, server: &Server| text.below(&server.reason, INDENT * 3);
+    text.list(&head, &service.servers, INDENT * 2, row, reason);
 }
 
-/// Numbers of connections as they are now, and of what passed since it is in the table.
-fn traffic(service: &Service) -> Vec<Vec<Cell>> {
-    let head =
-        ["", "ACTIVE", "INACTIVE", "PERSISTENT", "CONNECTIONS", "PACKETS IN", "OUT", "BYTES IN", "OUT"];
-    let number = |number: u64| plain(number.to_string());
-    let row = |server: &Server| {
+/// Connections as they are now, and all since the service is in the table.
+fn connections(service: &Service) -> Vec<Vec<Cell>> {
+    let head = ["", "ACTIVE", "INACTIVE", "PERSISTENT", "TOTAL"];
+    let numbers = |server: &Server| {
         let Server { active_connections, inactive_connections, persistent_connections, .. } = server;
-        vec![
-            plain(&server.address),
-            number(u64::from(*active_connections)),
-            number(u64::from(*inactive_connections)),
-            number(u64::from(*persistent_connections)),
-            number(server.connections),
-            number(server.incoming_packets),
-            number(server.outgoing_packets),
-            number(server.incoming_bytes),
-            number(server.outgoing_bytes),
-        ]
+        let now =
+            [active_connections, inactive_connections, persistent_connections].map(|now| u64::from(*now));
+        [now.as_slice(), &[server.connections]].concat()
     };
     let sum = |of: fn(&Server) -> u32| service.servers.iter().map(|server| u64::from(of(server))).sum();
     let all = vec![
-        plain("service"),
-        number(sum(|server| server.active_connections)),
-        number(sum(|server| server.inactive_connections)),
-        number(sum(|server| server.persistent_connections)),
-        number(service.connections),
-        number(service.incoming_packets),
-        number(service.outgoing_packets),
-        number(service.incoming_bytes),
-        number(service.outgoing_bytes),
+        sum(|server| server.active_connections),
+        sum(|server| server.inactive_connections),
+        sum(|server| server.persistent_connections),
+        service.connections,
     ];
-    let servers = service.servers.iter().map(row);
-    std::iter::once(head.map(plain).to_vec()).chain(servers).chain([all]).collect()
+    counted(service, &head, numbers, all)
+}
+
+/// What passed since the service is in the table.
+fn traffic(service: &Service) -> Vec<Vec<Cell>> {
+    let head = ["", "PACKETS IN", "PACKETS OUT", "BYTES IN", "BYTES OUT"];
+    let numbers = |server: &Server| {
+        let Server { incoming_packets, outgoing_packets, incoming_bytes, outgoing_bytes, .. } = *server;
+        vec![incoming_packets, outgoing_packets, incoming_bytes, outgoing_bytes]
+    };
+    let Service { incoming_packets, outgoing_packets, incoming_bytes, outgoing_bytes, .. } = *service;
+    let all = vec![incoming_packets, outgoing_packets, incoming_bytes, outgoing_bytes];
+    counted(service, &head, numbers, all)
+}
+
+/// A row of numbers for each server, and one for all.
+fn counted(
+    service: &Service,
+    head: &[&str],
+    numbers: impl Fn(&Server) -> Vec<u64>,
+    all: Vec<u64>,
+) -> Vec<Vec<Cell>> {
+    let row = |label: &str, numbers: Vec<u64>| {
+        std::iter::once(plain(label)).chain(numbers.iter().map(|number| plain(number.to_string()))).collect()
+    };
+    let servers = service.servers.iter().map(|server| row(&server.address, numbers(server)));
+    let head = head.iter().map(|words| plain(*words)).collect();
+    std::iter::once(head).chain(servers).chain([row("service", all)]).collect()
 }
 
 /// As JSON: the services as the daemon gave them.
@@ -274,12 +292,14 @@ mod tests {
         let text = services(&ipvs_daemon(), &[dns, broken()], now(), Style::Plain);
         assert_eq!(
             text,
-            "  SERVER            FORWARD  WEIGHT  TABLE  STATE      SINCE         ACTIVE  INACT  REASON
-dns: udp 192.168.4.15:53, sh, persistent for 5 m 0 s (netmask 255.255.255.0), 1 server up
-  192.168.4.101:53  dr       1       1      unchecked  -             3       12
+            "  SERVER            WEIGHT  TABLE  STATE      SINCE         ACTIVE  INACT
+dns: udp 192.168.4.15:53, sh, persistent for 5 m 0 s (netmask 255.255.255.0), 1
+    server up
+  192.168.4.101:53  1       1      unchecked  -             3       12
 web: tcp 192.168.4.15:80, wrr, 1 of 2 servers up
-  192.168.4.100:80  dr       1       none   down       3 m 12 s ago  0       0      connection refused
-  192.168.4.200:80  dr       2       2      up         3 d 4 h ago   3       12     connected
+  192.168.4.100:80  1       none   down       3 m 12 s ago  0       0
+    connection refused
+  192.168.4.200:80  2       2      up         3 d 4 h ago   3       12
 "
         );
     }
@@ -297,18 +317,19 @@ web: tcp 192.168.4.15:80, wrr, 1 of 2 servers up
         };
         assert_eq!(
             services(&ipvs_daemon(), &[odd, absent], now(), Style::Plain),
-            "  SERVER            FORWARD  WEIGHT  TABLE  STATE      SINCE         ACTIVE  INACT  REASON
+            "  SERVER            WEIGHT  TABLE  STATE      SINCE         ACTIVE  INACT
 web: tcp 192.168.4.15:80, wrr, 2 servers up
-  192.168.4.100:80  dr       1       1      up, stale  3 d 4 h ago   3       12     connected
-  192.168.4.200:80  dr       2       9      up         3 d 4 h ago   3       12     connected
+  192.168.4.100:80  1       1      up, stale  3 d 4 h ago   3       12
+  192.168.4.200:80  2       9      up         3 d 4 h ago   3       12
   warning  all servers but one are down
   remedy   look at them
   warning  192.168.4.200:80 is not in the table as its state asks for
-  remedy   ipvs-sync puts that right at once; if not, `vipctl status` or `journalctl -u ipvs-sync`
-           says why
+  remedy   ipvs-sync puts that right at once; if not, `vipctl status` or
+           `journalctl -u ipvs-sync` says why
 web: tcp 192.168.4.15:80, wrr, 1 of 2 servers up, not in the table
-  192.168.4.100:80  dr       1       none   down       3 m 12 s ago  0       0      connection refused
-  192.168.4.200:80  dr       2       2      up         3 d 4 h ago   3       12     connected
+  192.168.4.100:80  1       none   down       3 m 12 s ago  0       0
+    connection refused
+  192.168.4.200:80  2       2      up         3 d 4 h ago   3       12
   fault    the kernel refuses it: no such scheduler
   remedy   `modprobe ip_vs_wrr`
 "
@@ -327,14 +348,21 @@ web: tcp 192.168.4.15:80, wrr, 1 of 2 servers up
   on failure   remove
   kernel       in the table
   servers
-    ADDRESS           FORWARD  WEIGHT  TABLE  STATE  SINCE         REASON
-    192.168.4.100:80  dr       1       none   down   3 m 12 s ago  connection refused
-    192.168.4.200:80  dr       2       2      up     3 d 4 h ago   connected
+    ADDRESS           FORWARD  WEIGHT  TABLE  STATE  SINCE
+    192.168.4.100:80  dr       1       none   down   3 m 12 s ago
+      connection refused
+    192.168.4.200:80  dr       2       2      up     3 d 4 h ago
+      connected
+  connections
+                      ACTIVE  INACTIVE  PERSISTENT  TOTAL
+    192.168.4.100:80  0       0         0           12
+    192.168.4.200:80  3       12        0           12
+    service           3       12        0           24
   traffic
-                      ACTIVE  INACTIVE  PERSISTENT  CONNECTIONS  PACKETS IN  OUT  BYTES IN  OUT
-    192.168.4.100:80  0       0         0           12           120         0    9600      0
-    192.168.4.200:80  3       12        0           12           120         0    9600      0
-    service           3       12        0           24           240         0    19200     0
+                      PACKETS IN  PACKETS OUT  BYTES IN  BYTES OUT
+    192.168.4.100:80  120         0            9600      0
+    192.168.4.200:80  120         0            9600      0
+    service           240         0            19200     0
 "
         );
     }

@@ -1,8 +1,8 @@
 //! Text for a terminal: lines, colours, columns. All words go through [`clean`] on their way in, so that nothing a
 //! daemon says can steer the terminal. Must not know what the words mean.
 
-/// Width to which long lines are wrapped.
-pub const WIDTH: usize = 100;
+/// Widest that a line gets, unless a single word is wider.
+pub const WIDTH: usize = 80;
 
 /// Whether there may be colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,24 @@ impl Tone {
     }
 }
 
-/// A cell of a row.
+/// How a line is written that begins with a place in a file, `file:line: `, as compilers write them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Places {
+    /// As one line, whatever its width, for programs that pick it out.
+    Whole,
+    /// In as many lines as [`WIDTH`] needs, for people.
+    Folded,
+}
+
+impl Places {
+    /// For the reader of a stream, which may be a terminal.
+    #[must_use]
+    pub const fn on(terminal: bool) -> Self {
+        if terminal { Self::Folded } else { Self::Whole }
+    }
+}
+
+/// Words with a tone, such as a cell of a row.
 pub type Cell = (Tone, String);
 
 /// A cell without a tone.
@@ -53,6 +70,8 @@ pub fn plain(words: impl Into<String>) -> Cell {
 #[derive(Debug)]
 pub struct Text {
     out: String,
+    /// How wide the line is, without the blanks.
+    column: usize,
     /// Blanks that are only written if something follows on the line.
     blanks: usize,
     style: Style,
@@ -62,7 +81,7 @@ impl Text {
     /// None yet.
     #[must_use]
     pub const fn new(style: Style) -> Self {
-        Self { out: String::new(), blanks: 0, style }
+        Self { out: String::new(), column: 0, blanks: 0, style }
     }
 
     /// Adds words to the line.
@@ -70,6 +89,7 @@ impl Text {
         if words.is_empty() {
             return self;
         }
+        self.column += self.blanks + columns(words);
         self.out.extend(std::iter::repeat_n(' ', std::mem::take(&mut self.blanks)));
         match tone.sgr().filter(|_| self.style == Style::Colored) {
             Some(sgr) => self.out.extend(["\x1b[", sgr, "m", &clean(words), "\x1b[0m"]),
@@ -91,20 +111,52 @@ impl Text {
 
     /// Ends the line.
     pub fn end(&mut self) {
-        self.blanks = 0;
+        (self.column, self.blanks) = (0, 0);
         self.out.push('\n');
     }
 
-    /// Adds a line of cells under each other; the last one is as wide as it likes.
-    pub fn row(&mut self, cells: &[Cell], widths: &[usize]) {
-        for (number, (tone, words)) in cells.iter().enumerate() {
-            self.put(*tone, words);
-            if number + 1 < cells.len() {
-                let width = widths.get(number).copied().unwrap_or(0);
-                self.skip(width.saturating_sub(columns(words)) + GAP);
+    /// Adds words and ends the line; what goes beyond [`WIDTH`] goes on in lines that begin `indent` blanks from the
+    /// left. What stands in backquotes is a command: it is never broken, to be copied whole.
+    pub fn fold(&mut self, cells: &[Cell], indent: usize) {
+        for (number, line) in wrap(cells, self.column + self.blanks, indent).iter().enumerate() {
+            if number > 0 {
+                self.end();
+                self.skip(indent);
+            }
+            for (tone, words) in line {
+                self.put(*tone, words);
             }
         }
         self.end();
+    }
+
+    /// Adds a line about a place in a file.
+    pub fn place(&mut self, cells: &[Cell], places: Places) {
+        match places {
+            Places::Folded => self.fold(cells, HANGING),
+            Places::Whole => {
+                cells.iter().for_each(|(tone, words)| _ = self.put(*tone, words));
+                self.end();
+            }
+        }
+    }
+
+    /// Adds words below a line, `indent` blanks from the left; nothing if there are none.
+    pub fn below(&mut self, words: &str, indent: usize) {
+        if !words.is_empty() {
+            self.skip(indent).fold(&[plain(words)], indent);
+        }
+    }
+
+    /// Adds a line of cells under each other; the last one is folded under itself.
+    pub fn row(&mut self, cells: &[Cell], widths: &[usize]) {
+        if let Some(((tone, last), first)) = cells.split_last() {
+            for ((tone, words), width) in first.iter().zip(widths) {
+                self.put(*tone, words).skip(width.saturating_sub(columns(words)) + GAP);
+            }
+            let column = self.column + self.blanks;
+            self.fold(&[(*tone, last.clone())], column);
+        }
     }
 
     /// Adds lines of cells, all columns as wide as their widest cell.
@@ -115,17 +167,31 @@ impl Text {
         }
     }
 
-    /// Adds a label and words in as many lines as [`WIDTH`] needs, with the label `indent` blanks from the left and
-    /// the words `width` further on. What stands in backquotes is a command: it is never broken, to be copied whole.
-    pub fn entry(&mut self, label: Cell, words: Cell, indent: usize, width: usize) {
-        let ((label_tone, label), (tone, words)) = (label, words);
-        self.skip(indent).put(label_tone, &label).skip(width.saturating_sub(columns(&label)));
-        for (number, line) in wrap(&words, WIDTH.saturating_sub(indent + width)).iter().enumerate() {
-            if number > 0 {
-                self.skip(indent + width);
-            }
-            self.put(tone, line).end();
+    /// Adds a heading, if there is one, and a line of cells for each item, with what `below` adds to it.
+    pub fn list<T>(
+        &mut self,
+        head: &[&str],
+        items: &[T],
+        indent: usize,
+        row: impl Fn(&T) -> Vec<Cell>,
+        below: impl Fn(&mut Self, &T),
+    ) {
+        let head: Vec<_> = head.iter().map(|words| plain(*words)).collect();
+        let rows: Vec<_> = items.iter().map(row).collect();
+        let widths = widths(std::iter::once(&head).chain(&rows));
+        if !head.is_empty() {
+            self.skip(indent).row(&head, &widths);
         }
+        for (item, row) in items.iter().zip(&rows) {
+            self.skip(indent).row(row, &widths);
+            below(self, item);
+        }
+    }
+
+    /// Adds a label and words, with the label `indent` blanks from the left and the words `width` further on.
+    pub fn entry(&mut self, (tone, label): Cell, words: Cell, indent: usize, width: usize) {
+        self.skip(indent).put(tone, &label).skip(width.saturating_sub(columns(&label)));
+        self.fold(&[words], indent + width);
     }
 
     /// All of it.
@@ -138,14 +204,20 @@ impl Text {
 /// Between two columns.
 const GAP: usize = 2;
 
+/// Blanks before what a long line goes on with, where nothing else says how many.
+pub const HANGING: usize = 4;
+
 /// The widths of the columns of a table.
 #[must_use]
-pub fn widths(rows: &[Vec<Cell>]) -> Vec<usize> {
-    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|(_, words)| columns(words)).max().unwrap_or(0)
-    };
-    (0..count).map(width).collect()
+pub fn widths<'r>(rows: impl IntoIterator<Item = &'r Vec<Cell>>) -> Vec<usize> {
+    let mut widths = Vec::new();
+    for row in rows {
+        widths.resize(widths.len().max(row.len()), 0);
+        for (width, (_, words)) in widths.iter_mut().zip(row) {
+            *width = columns(words).max(*width);
+        }
+    }
+    widths
 }
 
 fn columns(words: &str) -> usize {
@@ -165,22 +237,49 @@ pub fn is_steering(c: char) -> bool {
         || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Lines of at most `width` columns, if no word is longer; one line at least.
-fn wrap(words: &str, width: usize) -> Vec<String> {
-    let mut quoted = false;
-    let words = words.split(|c| {
+/// Lines that end within [`WIDTH`], if no word is wider; one line at least. The first begins at `column`.
+fn wrap(cells: &[Cell], column: usize, indent: usize) -> Vec<Vec<Cell>> {
+    let (mut lines, mut line, mut column) = (Vec::new(), Vec::new(), column);
+    for word in words(cells) {
+        let width: usize = word.iter().map(|(_, part)| columns(part)).sum();
+        if !line.is_empty() && column + 1 + width > WIDTH {
+            lines.push(std::mem::take(&mut line));
+            column = indent;
+        }
+        if let Some((before, _)) = line.last() {
+            let between =
+                if word.first().is_some_and(|(tone, _)| tone == before) { *before } else { Tone::Plain };
+            append(&mut line, between, " ");
+            column += 1;
+        }
+        word.iter().for_each(|(tone, part)| append(&mut line, *tone, part));
+        column += width;
+    }
+    lines.push(line);
+    lines
+}
+
+/// What lies between blanks outside of backquotes; a word may have parts of different tones.
+fn words(cells: &[Cell]) -> Vec<Vec<Cell>> {
+    let (mut words, mut word, mut quoted) = (Vec::new(), Vec::new(), false);
+    for (tone, c) in cells.iter().flat_map(|(tone, words)| words.chars().map(move |c| (*tone, c))) {
         quoted ^= c == '`';
-        c == ' ' && !quoted
-    });
-    let mut lines = vec![String::new()];
-    for word in words.filter(|word| !word.is_empty()) {
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if columns(line) + 1 + columns(word) <= width => line.extend([" ", word]),
-            _ => lines.push(word.to_owned()),
+        if c == ' ' && !quoted {
+            words.push(std::mem::take(&mut word));
+        } else {
+            append(&mut word, tone, c.encode_utf8(&mut [0; 4]));
         }
     }
-    lines
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+fn append(line: &mut Vec<Cell>, tone: Tone, words: &str) {
+    match line.last_mut() {
+        Some((last, before)) if *last == tone => before.push_str(words),
+        _ => line.push((tone, words.to_owned())),
+    }
 }
 
 #[cfg(test)]
@@ -208,23 +307,59 @@ mod tests {
         assert_eq!(text.finish(), "  a       b  c\n  longer  ж\n             c\n");
     }
 
+    /// The lines of words of one tone, of which the first begins at `column`.
+    fn lines(words: &str, column: usize) -> Vec<String> {
+        let words_of = |line: &Vec<Cell>| line.iter().map(|(_, words)| words.as_str()).collect();
+        wrap(&[plain(words)], column, column).iter().map(words_of).collect()
+    }
+
     #[test]
     fn commands_are_not_broken() {
         let command = format!("`{}x`", "x ".repeat(60));
         assert_eq!(
-            wrap(&format!("run {command}, then look"), 20),
+            lines(&format!("run {command}, then look"), 60),
             ["run", &format!("{command}, then look")[..command.len() + 1], "then look"]
         );
-        assert_eq!(wrap("", 10), [""]);
-        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(lines("", 70), [""]);
+        assert_eq!(lines("one two three", 73), ["one two", "three"]);
     }
 
     #[test]
     fn entries_are_wrapped_under_their_words() {
         let mut text = Text::new(Style::Plain);
-        text.entry(plain("hint"), plain("word ".repeat(25)), 2, 6);
+        text.entry(plain("hint"), plain("word ".repeat(20)), 2, 6);
         let line = |count: usize| vec!["word"; count].join(" ");
-        assert_eq!(text.finish(), format!("  hint  {}\n        {}\n", line(18), line(7)));
+        assert_eq!(text.finish(), format!("  hint  {}\n        {}\n", line(14), line(6)));
+    }
+
+    #[test]
+    fn words_keep_their_tones_when_they_are_wrapped() {
+        let mut text = Text::new(Style::Colored);
+        let cells = [plain("it's down"), (Tone::Bad, ": not up".to_owned()), plain("!")];
+        text.skip(66).fold(&cells, 2);
+        let blanks = " ".repeat(66);
+        assert_eq!(
+            text.finish(),
+            format!("{blanks}it's down\x1b[1;31m: not\x1b[0m\n  \x1b[1;31mup\x1b[0m!\n")
+        );
+    }
+
+    #[test]
+    fn the_last_cell_of_a_row_is_wrapped_under_itself() {
+        let mut text = Text::new(Style::Plain);
+        text.table(&[vec![plain("a"), plain("word ".repeat(16))]], 2);
+        assert_eq!(text.finish(), format!("  a  {}\n     word\n", ["word"; 15].join(" ")));
+    }
+
+    #[test]
+    fn places_are_whole_for_programs() {
+        let text = |places| {
+            let mut text = Text::new(Style::Plain);
+            text.place(&[plain("a:1: "), (Tone::Odd, "word ".repeat(16))], places);
+            text.finish()
+        };
+        assert_eq!(text(Places::on(false)), format!("a:1: {}\n", "word ".repeat(16)));
+        assert_eq!(text(Places::on(true)), format!("a:1: {}\n    word\n", ["word"; 15].join(" ")));
     }
 
     #[test]
@@ -243,9 +378,16 @@ mod tests {
         }
 
         #[test]
-        fn wrapping_loses_nothing_but_blanks(words in "[a-z` ]{0,300}", width in 0..50usize) {
+        fn wrapping_loses_nothing_but_blanks(words in "[a-z` ]{0,300}", column in 0..100usize) {
             let bare = |text: &str| text.replace(' ', "");
-            prop_assert_eq!(bare(&wrap(&words, width).concat()), bare(&words));
+            prop_assert_eq!(bare(&lines(&words, column).concat()), bare(&words));
+        }
+
+        #[test]
+        fn no_line_of_short_words_is_too_wide(words in "[a-z ]{0,9}( [a-z]{0,20}){0,30}", indent in 0..60usize) {
+            let mut text = Text::new(Style::Plain);
+            text.below(&words, indent);
+            prop_assert!(text.finish().lines().all(|line| columns(line) <= WIDTH));
         }
     }
 }

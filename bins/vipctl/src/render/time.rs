@@ -36,10 +36,23 @@ pub fn lasting(moment: &str, now: SystemTime) -> String {
     since(moment, now).map_or_else(|| moment.to_owned(), |span| format!("for {span}"))
 }
 
-/// A moment in whole seconds: RFC 3339, UTC.
+/// The day of a moment, UTC: `2026-02-03`.
 #[must_use]
-pub fn stamp(moment: SystemTime) -> String {
-    humantime::format_rfc3339_seconds(moment).to_string()
+pub fn day(moment: SystemTime) -> String {
+    halves(moment).0
+}
+
+/// The time of day of a moment, UTC: `12:00:10Z`.
+#[must_use]
+pub fn of_day(moment: SystemTime) -> String {
+    halves(moment).1
+}
+
+/// RFC 3339, before and after its "T".
+fn halves(moment: SystemTime) -> (String, String) {
+    let stamp = humantime::format_rfc3339_seconds(moment).to_string();
+    let (day, time) = stamp.split_once('T').unwrap_or_default();
+    (day.to_owned(), time.to_owned())
 }
 
 /// Seconds with their unit.
@@ -81,7 +94,7 @@ mod tests {
         assert_eq!(ago("2026-02-03T12:00:11Z", now), "0.0 s ago");
         assert_eq!(ago("yesterday", now), "yesterday");
         assert_eq!(lasting("2026-02-03T12:00:07.500Z", now), "for 2.5 s");
-        assert_eq!(stamp(now), "2026-02-03T12:00:10Z");
+        assert_eq!((day(now), of_day(now)), ("2026-02-03".to_owned(), "12:00:10Z".to_owned()));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde::Serialize;
 use vipkit_control::vrrp::{Instance, Peer};
 
 use super::notice::{self, INDENT};
-use super::text::{Cell, Style, Text, Tone, plain};
+use super::text::{Cell, HANGING, Style, Text, Tone, plain};
 use super::time;
 
 /// From a label to its words: the longest name of a timer, and a gap.
@@ -30,14 +30,14 @@ pub fn instances(instances: &[Instance], all: bool, now: SystemTime, style: Styl
 
 fn show(text: &mut Text, instance: &Instance, all: bool, now: SystemTime) {
     let (tone, state) = notice::state(instance.state);
-    text.say(&instance.name).say(": ").put(tone, state);
-    text.say(&format!(" since {} ({})", instance.since, time::ago(&instance.since, now))).end();
+    let since = format!(" since {} ({})", instance.since, time::ago(&instance.since, now));
+    text.fold(&[plain(format!("{}: ", instance.name)), (tone, state.to_owned()), plain(since)], HANGING);
     for (label, words) in facts(instance) {
         text.entry(plain(label), plain(words), INDENT, LABEL);
     }
     let addresses = notice::addresses(instance, usize::MAX);
     list(text, "addresses", addresses.into_iter().map(|address| vec![address]));
-    list(text, "peers", peers(&instance.peers, now));
+    peers(text, &instance.peers, now);
     let counters = instance.counters.iter().filter(|&(_, &count)| all || count > 0);
     list(text, "counters", counters.map(|(name, count)| vec![plain(name), plain(count.to_string())]));
     notice::notices(text, instance);
@@ -66,23 +66,28 @@ fn facts(instance: &Instance) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn peers(peers: &[Peer], now: SystemTime) -> Vec<Vec<Cell>> {
+/// A row for each, and below it the form of its checksum, if that is known.
+fn peers(text: &mut Text, peers: &[Peer], now: SystemTime) {
     if peers.is_empty() {
-        return Vec::new();
+        return list(text, "peers", []);
     }
-    let head = ["ADDRESS", "PRIORITY", "INTERVAL", "CHECKSUM", "ADVERTS", "HEARD FIRST", "HEARD LAST"];
+    let head = ["ADDRESS", "PRIORITY", "INTERVAL", "ADVERTS", "HEARD FIRST", "HEARD LAST"];
     let row = |peer: &Peer| {
         vec![
             plain(&peer.address),
             plain(peer.priority.to_string()),
             plain(time::seconds(peer.advertisement_interval)),
-            plain(peer.checksum.as_deref().unwrap_or("-")),
             plain(peer.advertisements.to_string()),
             plain(time::ago(&peer.first_heard, now)),
             plain(time::ago(&peer.last_heard, now)),
         ]
     };
-    std::iter::once(head.map(plain).to_vec()).chain(peers.iter().map(row)).collect()
+    text.skip(INDENT).say("peers").end();
+    text.list(&head, peers, INDENT * 2, row, |text, peer| {
+        if let Some(form) = &peer.checksum {
+            text.below(&format!("checksum {form}"), INDENT * 3);
+        }
+    });
 }
 
 fn list(text: &mut Text, label: &str, rows: impl IntoIterator<Item = Vec<Cell>>) {
@@ -131,8 +136,9 @@ VI_1: Backup since 2026-02-03T02:56:48.000Z (3 m 12 s ago)
   addresses
     192.168.4.80/24 absent
   peers
-    ADDRESS        PRIORITY  INTERVAL  CHECKSUM       ADVERTS  HEARD FIRST   HEARD LAST
-    192.168.4.100  150       1.000 s   pseudo-header  191      3 m 13 s ago  0.4 s ago
+    ADDRESS        PRIORITY  INTERVAL  ADVERTS  HEARD FIRST   HEARD LAST
+    192.168.4.100  150       1.000 s   191      3 m 13 s ago  0.4 s ago
+      checksum pseudo-header
   counters
     advertisements_received  191
   warning  192.168.4.100 advertises every 2s, we every 1s

@@ -158,10 +158,10 @@ fn ten_thousand_checks_are_read_and_only_those_that_are_not_up_shown() {
     let _fake = Fake::start(&folder, many);
     let said = text(&vipctl(&folder, &["health"]).stdout);
     let lines: Vec<_> = said.lines().collect();
-    assert_eq!(lines.len(), 4, "{said}");
+    assert_eq!(lines.len(), 5, "{said}");
     assert_eq!(lines[0], "10000 checks: 9999 up, 1 down");
     assert!(lines[2].starts_with("c04711  down   "), "{said}");
-    assert_eq!(text(&vipctl(&folder, &["health", "--all"]).stdout).lines().count(), 10_002);
+    assert_eq!(text(&vipctl(&folder, &["health", "--all"]).stdout).lines().count(), 10_003);
 }
 
 #[test]
@@ -226,7 +226,6 @@ fn watch_waits_for_a_daemon_that_is_not_there_yet() {
     let waiting = |watch: &Running, name: &str| {
         let said = watch.words();
         assert!(said.starts_with(&format!("{name}  cannot be followed: ")), "{said}");
-        assert!(said.ends_with("; waiting for it"), "{said}");
     };
     waiting(&watch, "healthcheckd");
     waiting(&watch, "ipvs-sync   ");

@@ -55,10 +55,13 @@ impl Running {
         self.lines.recv_timeout(PATIENCE).expect("a line")
     }
 
-    /// The next line without its time.
+    /// The next line that has a time, without it.
     pub fn words(&self) -> String {
-        let line = self.line();
-        line.split_once("Z  ").expect("a time").1.to_owned()
+        loop {
+            if let Some((_, words)) = self.line().split_once("Z  ") {
+                return words.to_owned();
+            }
+        }
     }
 
     /// How it ended, and what it said on standard error.

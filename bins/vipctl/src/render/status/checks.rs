@@ -4,9 +4,9 @@ use std::time::SystemTime;
 
 use vipkit_control::health::{Check, State};
 
-use crate::render::checks::{NONE, by_state, counts, reason, state};
+use crate::render::checks::{NONE, by_state, counts, state, why};
 use crate::render::notice::{INDENT, SHOWN};
-use crate::render::text::{Cell, Text, Tone, plain};
+use crate::render::text::{Text, Tone, plain};
 use crate::render::time;
 
 /// Their counts, and as many that are not up as a screen bears.
@@ -20,15 +20,10 @@ pub fn show(text: &mut Text, checks: &[Check], now: SystemTime) {
     }
     text.end();
     let shown: Vec<_> = by_state(checks).into_iter().filter(|check| check.state != State::Up).collect();
-    let row = |check: &&Check| -> Vec<Cell> {
-        vec![
-            plain(&check.name),
-            state(check.state),
-            plain(time::ago(&check.since, now)),
-            plain(reason(check)),
-        ]
-    };
-    text.table(&shown.iter().take(SHOWN).map(row).collect::<Vec<_>>(), INDENT);
+    let row =
+        |check: &&Check| vec![plain(&check.name), state(check.state), plain(time::ago(&check.since, now))];
+    let some = shown.get(..SHOWN).unwrap_or(&shown);
+    text.list(&[], some, INDENT, row, |text, check| text.below(&why(check), INDENT * 2));
     let more = shown.len().saturating_sub(SHOWN);
     if more > 0 {
         text.skip(INDENT).put(Tone::Faint, &format!("and {more} more: `vipctl health`")).end();
@@ -54,10 +49,11 @@ mod tests {
         let all: Vec<_> = (0..10).map(|number| down(&format!("d{number}"))).chain(well).collect();
         let text = text(&all);
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines.len(), 10);
+        assert_eq!(lines.len(), 18);
         assert_eq!(lines[0], "28 checks: 18 up, 10 down");
-        assert_eq!(lines[1], "  d0  down  3 m 12 s ago  connection refused");
-        assert_eq!(lines[9], "  and 2 more: `vipctl health`");
+        assert_eq!(lines[1], "  d0  down  3 m 12 s ago");
+        assert_eq!(lines[2], "    tcp 192.168.4.100:80: connection refused");
+        assert_eq!(lines[17], "  and 2 more: `vipctl health`");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use vipkit_control::vrrp::{Instance, Peer};
 
 use crate::render::notice::{self, INDENT, LABEL, SHOWN};
-use crate::render::text::{Cell, Text, Tone, plain, widths};
+use crate::render::text::{Cell, Text, Tone, plain};
 use crate::render::time;
 
 /// All of them.
@@ -14,52 +14,42 @@ pub fn show(text: &mut Text, instances: &[Instance], now: SystemTime) {
         text.say("no instances: the configuration has no [vrrp.NAME]").end();
         return;
     }
-    let rows: Vec<_> = instances.iter().map(|instance| rows(instance, now)).collect();
-    let head = HEAD.map(plain).to_vec();
-    let mut all = vec![head.clone()];
-    all.extend(rows.iter().flatten().cloned());
-    let widths = widths(&all);
-    text.row(&head, &widths);
-    for (instance, rows) in instances.iter().zip(rows) {
-        rows.iter().for_each(|row| text.row(row, &widths));
-        details(text, instance, now);
-    }
+    let head = ["NAME", "STATE", "SINCE", "PRIORITY", "VRID", "INTERFACE"];
+    text.list(&head, instances, 0, |item| row(item, now), |text, item| details(text, item, now));
 }
 
-const HEAD: [&str; 7] = ["NAME", "STATE", "SINCE", "PRIORITY", "VRID", "INTERFACE", "ADDRESSES"];
-
-/// The row of an instance, and one more for each address after the first.
-fn rows(instance: &Instance, now: SystemTime) -> Vec<Vec<Cell>> {
+fn row(instance: &Instance, now: SystemTime) -> Vec<Cell> {
     let (tone, state) = notice::state(instance.state);
-    let row = [
+    vec![
         plain(&instance.name),
         (tone, state.to_owned()),
         plain(time::ago(&instance.since, now)),
         plain(instance.priority.to_string()),
         plain(instance.virtual_router_id.to_string()),
         plain(&instance.interface),
-    ];
-    let blank = || row.iter().map(|_| plain("")).collect::<Vec<_>>();
-    let mut addresses = notice::addresses(instance, SHOWN).into_iter();
-    let first = row.iter().cloned().chain(addresses.next()).collect();
-    std::iter::once(first).chain(addresses.map(|address| [blank(), vec![address]].concat())).collect()
+    ]
 }
 
 fn details(text: &mut Text, instance: &Instance, now: SystemTime) {
-    let mut entry =
-        |label: &str, words: Cell| text.entry((Tone::Faint, label.to_owned()), words, INDENT, LABEL);
+    entries(text, "address", notice::addresses(instance, SHOWN));
     // In state Fault the faults are the reason.
     if instance.faults.is_empty() {
-        entry("reason", plain(&instance.reason));
+        entries(text, "reason", vec![plain(&instance.reason)]);
     }
-    let peers = notice::peers(instance, SHOWN, |peer| heard(peer, now));
+    let mut peers = notice::peers(instance, SHOWN, |peer| heard(peer, now));
     if peers.is_empty() {
-        entry("peers", (Tone::Faint, "none heard".to_owned()));
+        peers.push((Tone::Faint, "none heard".to_owned()));
     }
-    for (number, peer) in peers.into_iter().enumerate() {
-        entry(if number == 0 { "peers" } else { "" }, peer);
-    }
+    entries(text, "peers", peers);
     notice::notices(text, instance);
+}
+
+/// A line for each; the label stands at the first.
+fn entries(text: &mut Text, label: &str, all: Vec<Cell>) {
+    for (number, words) in all.into_iter().enumerate() {
+        let label = if number == 0 { label } else { "" };
+        text.entry((Tone::Faint, label.to_owned()), words, INDENT, LABEL);
+    }
 }
 
 fn heard(peer: &Peer, now: SystemTime) -> Cell {
@@ -71,7 +61,7 @@ fn heard(peer: &Peer, now: SystemTime) -> Cell {
 mod tests {
     use super::*;
     use crate::render::text::Style;
-    use crate::testing::{active, address, backup, notice, now, peer};
+    use crate::testing::{active, address, backup, notice, now, peer, too_wide};
 
     const FIREWALL: &str = "let protocol 112 in on every node: `firewall-cmd --permanent --add-protocol=vrrp && \
                             firewall-cmd --reload`, `nft insert rule inet filter input ip protocol 112 accept`, or \
@@ -85,7 +75,7 @@ mod tests {
 
     fn assert_text(text: &str, expected: &str) {
         assert_eq!(text, expected, "\n{text}");
-        assert!(text.lines().all(|line| line.chars().count() <= 100), "\n{text}");
+        assert_eq!(too_wide(text), Vec::<&str>::new());
     }
 
     #[test]
@@ -93,8 +83,9 @@ mod tests {
         assert_text(
             &table(vec![backup("VI_1")]),
             "\
-NAME  STATE   SINCE         PRIORITY  VRID  INTERFACE  ADDRESSES
-VI_1  Backup  3 m 12 s ago  100       51    eth0       192.168.4.80/24 absent
+NAME  STATE   SINCE         PRIORITY  VRID  INTERFACE
+VI_1  Backup  3 m 12 s ago  100       51    eth0
+  address  192.168.4.80/24 absent
   reason   192.168.4.100 has priority 150
   peers    192.168.4.100, priority 150, heard 0.4 s ago
 ",
@@ -108,8 +99,9 @@ VI_1  Backup  3 m 12 s ago  100       51    eth0       192.168.4.80/24 absent
         assert_text(
             &table(vec![deaf]),
             "\
-NAME  STATE   SINCE         PRIORITY  VRID  INTERFACE  ADDRESSES
-VI_1  Backup  3 m 12 s ago  100       51    eth0       192.168.4.80/24 absent
+NAME  STATE   SINCE         PRIORITY  VRID  INTERFACE
+VI_1  Backup  3 m 12 s ago  100       51    eth0
+  address  192.168.4.80/24 absent
   reason   started
   peers    none heard
   hint     no advert was ever heard from an Active router
@@ -129,13 +121,15 @@ VI_1  Backup  3 m 12 s ago  100       51    eth0       192.168.4.80/24 absent
         assert_text(
             &table(vec![two]),
             "\
-NAME  STATE   SINCE         PRIORITY  VRID  INTERFACE  ADDRESSES
-VI_1  Active  3 m 12 s ago  100       51    eth0       192.168.4.81/24 absent
-                                                       192.168.4.80/24 present
+NAME  STATE   SINCE         PRIORITY  VRID  INTERFACE
+VI_1  Active  3 m 12 s ago  100       51    eth0
+  address  192.168.4.81/24 absent
+           192.168.4.80/24 present
   reason   no advert for 3.609 s
   peers    none heard
   warning  192.168.4.81/24 is not on eth0, though the instance is Active
-  remedy   vrrpd puts missing addresses back at once; if it does not, `journalctl -u vrrpd` says why
+  remedy   vrrpd puts missing addresses back at once; if it does not,
+           `journalctl -u vrrpd` says why
 ",
         );
     }
@@ -154,19 +148,21 @@ VI_1  Active  3 m 12 s ago  100       51    eth0       192.168.4.81/24 absent
                 Instance { state: vipkit_control::vrrp::State::Initialize, ..backup("new") },
             ]),
             "\
-NAME   STATE       SINCE         PRIORITY  VRID  INTERFACE   ADDRESSES
-b      Backup      3 m 12 s ago  5         7     bond0.1001  192.168.4.80/24 absent
+NAME   STATE       SINCE         PRIORITY  VRID  INTERFACE
+b      Backup      3 m 12 s ago  5         7     bond0.1001
+  address  192.168.4.80/24 absent
   reason   192.168.4.100 has priority 150
   peers    192.168.4.100, priority 150, heard 0.4 s ago
-large  Active      3 m 12 s ago  100       51    eth0        10.0.0.12/24 absent
-                                                             10.0.0.1/24 present
-                                                             10.0.0.2/24 present
-                                                             10.0.0.3/24 present
-                                                             10.0.0.4/24 present
-                                                             10.0.0.5/24 present
-                                                             10.0.0.6/24 present
-                                                             10.0.0.7/24 present
-                                                             and 4 more: `vipctl vrrp large`
+large  Active      3 m 12 s ago  100       51    eth0
+  address  10.0.0.12/24 absent
+           10.0.0.1/24 present
+           10.0.0.2/24 present
+           10.0.0.3/24 present
+           10.0.0.4/24 present
+           10.0.0.5/24 present
+           10.0.0.6/24 present
+           10.0.0.7/24 present
+           and 4 more: `vipctl vrrp large`
   reason   no advert for 3.609 s
   peers    192.168.4.10, priority 10, heard 0.4 s ago
            192.168.4.9, priority 9, heard 0.4 s ago
@@ -178,8 +174,10 @@ large  Active      3 m 12 s ago  100       51    eth0        10.0.0.12/24 absent
            192.168.4.3, priority 3, heard 0.4 s ago
            and 2 more: `vipctl vrrp large`
   warning  10.0.0.12/24 is not on eth0, though the instance is Active
-  remedy   vrrpd puts missing addresses back at once; if it does not, `journalctl -u vrrpd` says why
-new    Initialize  3 m 12 s ago  100       51    eth0        192.168.4.80/24 absent
+  remedy   vrrpd puts missing addresses back at once; if it does not,
+           `journalctl -u vrrpd` says why
+new    Initialize  3 m 12 s ago  100       51    eth0
+  address  192.168.4.80/24 absent
   reason   192.168.4.100 has priority 150
   peers    192.168.4.100, priority 150, heard 0.4 s ago
 ",

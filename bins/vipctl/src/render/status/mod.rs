@@ -12,7 +12,7 @@ use vipkit_control::common::{Notice, Running};
 
 use super::check::count;
 use super::notice::{self, INDENT, LABEL};
-use super::text::{Style, Text, Tone, plain};
+use super::text::{HANGING, Style, Text, Tone, plain};
 use super::{digests, time};
 use crate::daemons::{Report, Seen};
 use crate::digests::Group;
@@ -68,12 +68,13 @@ fn lost(text: &mut Text, name: &str, error: &Unreachable) {
 fn head(text: &mut Text, name: &str, seen: &Seen, now: SystemTime) {
     let Running { node, version, started, .. } = seen.running();
     let up = time::since(started, now).unwrap_or_else(|| format!("since {started}"));
-    text.say(&format!("{name} on {node}: "));
-    match health::of_seen(seen) {
-        Health::Healthy => text.put(Tone::Good, "healthy"),
-        _ => text.put(Tone::Bad, "degraded").put(Tone::Bad, &degraded(seen)),
+    let state = match health::of_seen(seen) {
+        Health::Healthy => (Tone::Good, "healthy".to_owned()),
+        _ => (Tone::Bad, format!("degraded{}", degraded(seen))),
     };
-    text.say(&format!(" (up {up}, version {version})")).end();
+    let cells =
+        [plain(format!("{name} on {node}: ")), state, plain(format!(" (up {up}, version {version})"))];
+    text.fold(&cells, HANGING);
     if let Seen::Ipvs { daemon, services } = seen {
         let none: [Notice; 0] = [];
         notice::groups(text, &daemon.faults, &health::doubt(daemon, services), &none);
@@ -102,7 +103,7 @@ fn configuration<'s>(text: &mut Text, groups: &[Group<'_>], seen: impl Iterator<
     let mut told = Vec::new();
     for Running { config, .. } in seen.map(Seen::running) {
         if !told.contains(&config) {
-            text.say(&format!("configuration {config}{digest}")).end();
+            text.fold(&[plain(format!("configuration {config}{digest}"))], HANGING);
             told.push(config);
         }
     }
@@ -143,12 +144,12 @@ mod tests {
     use super::*;
     use crate::testing::{
         active, backup, check, down, fault, health_report, ipvs_report, now, removed, report, server,
-        service, unreachable,
+        service, too_wide, unreachable,
     };
 
     fn assert_text(text: &str, expected: &str) {
         assert_eq!(text, expected, "\n{text}");
-        assert!(text.lines().all(|line| line.chars().count() <= 100), "\n{text}");
+        assert_eq!(too_wide(text), Vec::<&str>::new());
     }
 
     #[test]
@@ -159,8 +160,9 @@ mod tests {
 vrrpd on web1: healthy (up 3 d 4 h, version 0.1.0)
 configuration /etc/vipkit/vipkit.toml, digest 0a1b2c3d4e5f
 
-NAME  STATE   SINCE         PRIORITY  VRID  INTERFACE  ADDRESSES
-VI_1  Active  3 m 12 s ago  100       51    eth0       192.168.4.80/24 present
+NAME  STATE   SINCE         PRIORITY  VRID  INTERFACE
+VI_1  Active  3 m 12 s ago  100       51    eth0
+  address  192.168.4.80/24 present
   reason   no advert for 3.609 s
   peers    none heard
 ",
@@ -175,13 +177,15 @@ VI_1  Active  3 m 12 s ago  100       51    eth0       192.168.4.80/24 present
 vrrpd on web1: degraded, 1 of 2 instances (up 3 d 4 h, version 0.1.0)
 configuration /etc/vipkit/vipkit.toml, digest 0a1b2c3d4e5f
 
-NAME  STATE   SINCE         PRIORITY  VRID  INTERFACE  ADDRESSES
-VI_1  Fault   3 m 12 s ago  100       51    eth0       192.168.4.80/24 present, not from vrrpd
+NAME  STATE   SINCE         PRIORITY  VRID  INTERFACE
+VI_1  Fault   3 m 12 s ago  100       51    eth0
+  address  192.168.4.80/24 present, not from vrrpd
   peers    none heard
   fault    192.168.4.80/24 is on eth0 already, and vrrpd did not put it there
-  remedy   if nothing else needs it: `ip addr del 192.168.4.80/24 dev eth0`; if this host owns it
-           for good: priority = 255
-mail  Backup  3 m 12 s ago  100       51    eth0       192.168.4.80/24 absent
+  remedy   if nothing else needs it: `ip addr del 192.168.4.80/24 dev eth0`; if
+           this host owns it for good: priority = 255
+mail  Backup  3 m 12 s ago  100       51    eth0
+  address  192.168.4.80/24 absent
   reason   192.168.4.100 has priority 150
   peers    192.168.4.100, priority 150, heard 0.4 s ago
 ",
@@ -236,17 +240,20 @@ ipvs-sync on web1: degraded, 1 of 1 service (up 3 d 4 h, version 0.1.0)
 healthcheckd on web1: degraded, 1 of 2 checks (up 3 d 4 h, version 0.1.0)
 configuration /etc/vipkit/vipkit.toml, digest 0a1b2c3d4e5f
 
-NAME  STATE   SINCE         PRIORITY  VRID  INTERFACE  ADDRESSES
-VI_1  Active  3 m 12 s ago  100       51    eth0       192.168.4.80/24 present
+NAME  STATE   SINCE         PRIORITY  VRID  INTERFACE
+VI_1  Active  3 m 12 s ago  100       51    eth0
+  address  192.168.4.80/24 present
   reason   no advert for 3.609 s
   peers    none heard
 
 web: tcp 192.168.4.15:80, wrr, 1 of 2 servers up
-  192.168.4.100:80  weight 1 (table: none)  down  3 m 12 s ago  connection refused
-  192.168.4.200:80  weight 2                up    3 d 4 h ago   connected
+  192.168.4.100:80  weight 1 (table: none)  down  3 m 12 s ago
+    connection refused
+  192.168.4.200:80  weight 2                up    3 d 4 h ago
 
 2 checks: 1 up, 1 down
-  web/192.168.4.100:80  down  3 m 12 s ago  connection refused
+  web/192.168.4.100:80  down  3 m 12 s ago
+    tcp: connection refused
 ",
         );
     }
@@ -314,7 +321,8 @@ ipvs-sync on web1: degraded, 1 of 1 service (";
             status(&[deaf], now(), Style::Plain).split_once("\nconfiguration").unwrap().0,
             "\
 ipvs-sync on web1: degraded (up 3 d 4 h, version 0.1.0)
-  warning  no verdicts come in since 2026-01-30T22:30:00.100Z; servers keep their last one
+  warning  no verdicts come in since 2026-01-30T22:30:00.100Z; servers keep
+           their last one
   remedy   `systemctl status healthcheckd` and `journalctl -u ipvs-sync` say why",
         );
     }

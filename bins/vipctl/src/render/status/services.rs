@@ -44,7 +44,7 @@ pub fn show(text: &mut Text, daemon: &Daemon, all: &[Service], now: SystemTime) 
     if daemon.repairs > 0 {
         let repairs = number(daemon.repairs, "difference");
         let words = format!("repaired {repairs} that others made in the table: `journalctl -u ipvs-sync`");
-        text.put(Tone::Faint, &words).end();
+        text.fold(&[(Tone::Faint, words)], INDENT);
     }
 }
 
@@ -62,10 +62,10 @@ fn servers(text: &mut Text, service: &Service, shown: &[&Server], now: SystemTim
             (tone, format!("weight {}{table}", server.weight)),
             services::state(server),
             services::since(server, now),
-            plain(&server.reason),
         ]
     };
-    text.table(&shown.iter().take(SHOWN).map(row).collect::<Vec<_>>(), INDENT);
+    let some = shown.get(..SHOWN).unwrap_or(shown);
+    text.list(&[], some, INDENT, row, |text, server| text.below(services::why(server), INDENT * 2));
     let more = shown.len().saturating_sub(SHOWN);
     if more > 0 {
         let words = format!("and {more} more: `vipctl services {}`", service.name);
@@ -97,14 +97,12 @@ mod tests {
         let text = text(&Daemon { foreign: 2, repairs: 1, ..ipvs_daemon() }, &all);
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[0], "large: tcp 192.168.4.15:80, wrr, 3 of 12 servers up");
+        assert_eq!(lines[1], "  10.0.0.4:80   weight 1 (table: none)  down  3 m 12 s ago");
+        assert_eq!(lines[2], "    connection refused");
+        assert_eq!(lines[17], "  and 1 more: `vipctl services large`");
+        assert_eq!(lines[18], "s00: tcp 192.168.4.15:80, wrr, 2 servers up");
         assert_eq!(
-            lines[1],
-            "  10.0.0.4:80   weight 1 (table: none)  down  3 m 12 s ago  connection refused"
-        );
-        assert_eq!(lines[9], "  and 1 more: `vipctl services large`");
-        assert_eq!(lines[10], "s00: tcp 192.168.4.15:80, wrr, 2 servers up");
-        assert_eq!(
-            lines[11], "s01: tcp 192.168.4.15:80, wrr, 2 servers up",
+            lines[19], "s01: tcp 192.168.4.15:80, wrr, 2 servers up",
             "of many, those that are well are left out"
         );
         let end = [

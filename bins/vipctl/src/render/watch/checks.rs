@@ -86,9 +86,10 @@ mod tests {
         assert_eq!(
             text,
             "\
-2026-02-03T03:00:00Z  healthcheckd  on web1, version 0.1.0, digest 0a1b2c3d4e5f
-2026-02-03T03:00:00Z  healthcheckd  3 checks: 2 up, 1 down
-2026-02-03T03:00:00Z  healthcheckd  web/192.168.4.100:80 down for 3 m 12 s: connection refused
+03:00:00Z  healthcheckd  on web1, version 0.1.0, digest 0a1b2c3d4e5f
+03:00:00Z  healthcheckd  3 checks: 2 up, 1 down
+03:00:00Z  healthcheckd  web/192.168.4.100:80 down for 3 m 12 s: connection
+                         refused
 "
         );
     }
@@ -131,7 +132,7 @@ mod tests {
         let text = tell(&mut story, step(Step::Change, None, vec![down("b")], &["a"]));
         assert_eq!(
             text,
-            "2026-02-03T03:00:00Z  healthcheckd  b added: down: connection refused\n2026-02-03T03:00:00Z  healthcheckd  a removed\n"
+            "03:00:00Z  healthcheckd  b added: down: connection refused\n03:00:00Z  healthcheckd  a removed\n"
         );
     }
 }

@@ -128,9 +128,9 @@ mod tests {
         assert_eq!(
             begun(daemon(), vec![backup("mail"), active("VI_1")]).1,
             "\
-2026-02-03T03:00:00Z  vrrpd         on web1, version 0.1.0, digest 0a1b2c3d4e5f
-2026-02-03T03:00:00Z  VI_1          Active for 3 m 12 s: no advert for 3.609 s
-2026-02-03T03:00:00Z  mail          Backup for 3 m 12 s: 192.168.4.100 has priority 150
+03:00:00Z  vrrpd         on web1, version 0.1.0, digest 0a1b2c3d4e5f
+03:00:00Z  VI_1          Active for 3 m 12 s: no advert for 3.609 s
+03:00:00Z  mail          Backup for 3 m 12 s: 192.168.4.100 has priority 150
 "
         );
     }
@@ -193,9 +193,9 @@ mod tests {
         assert_eq!(
             text,
             "\
-2026-02-03T03:00:00Z  vrrpd         reloaded, digest 0a1b2c3d4e5f -> 111111111111
-2026-02-03T03:00:00Z  new           added: Initialize: not started
-2026-02-03T03:00:00Z  VI_1          removed
+03:00:00Z  vrrpd         reloaded, digest 0a1b2c3d4e5f -> 111111111111
+03:00:00Z  new           added: Initialize: not started
+03:00:00Z  VI_1          removed
 "
         );
     }

@@ -84,7 +84,7 @@ where
 
 impl<T: Told> Story<T> {
     fn go_on(&mut self, update: Update<T::Daemon, T>, now: SystemTime, style: Style) -> String {
-        let mut lines = Lines { text: Text::new(style), now: time::stamp(now) };
+        let mut lines = Lines { text: Text::new(style), now };
         match update.step {
             Step::Begin => self.begin(update.daemon, &mut lines),
             Step::Page => self.keep(update.objects),
@@ -162,12 +162,12 @@ fn each_or_count<T: Told, I>(items: &[I], what: &str, lines: &mut Lines, each: i
 #[derive(Debug)]
 pub struct Lines {
     text: Text,
-    now: String,
+    now: SystemTime,
 }
 
 impl Lines {
     fn add(&mut self, name: &str, words: &[Cell]) {
-        line(&mut self.text, &self.now, name, words);
+        line(&mut self.text, self.now, name, words);
     }
 
     /// The notices that came, and those that went.
@@ -185,20 +185,65 @@ impl Lines {
 #[must_use]
 pub fn remark(name: &str, tone: Tone, words: &str, now: SystemTime, style: Style) -> String {
     let mut text = Text::new(style);
-    line(&mut text, &time::stamp(now), name, &[(tone, words.to_owned())]);
+    line(&mut text, now, name, &[(tone, words.to_owned())]);
     text.finish()
 }
 
-fn line(text: &mut Text, now: &str, name: &str, words: &[Cell]) {
-    text.put(Tone::Faint, now).skip(2).say(name).skip(NAME.saturating_sub(name.chars().count())).skip(2);
-    for (tone, words) in words {
-        text.put(*tone, words);
+/// The days of what is told: a line has only the time of day.
+#[derive(Debug, Default)]
+pub struct Days {
+    last: Option<String>,
+}
+
+impl Days {
+    /// The line of the day, unless it is that of the line before.
+    pub fn turn(&mut self, now: SystemTime, style: Style) -> String {
+        let today = time::day(now);
+        let mut text = Text::new(style);
+        if self.last.as_ref() != Some(&today) {
+            text.put(Tone::Faint, &today).end();
+            self.last = Some(today);
+        }
+        text.finish()
     }
-    text.end();
+}
+
+fn line(text: &mut Text, now: SystemTime, name: &str, words: &[Cell]) {
+    let time = time::of_day(now);
+    let width = name.chars().count().max(NAME);
+    let indent = time.len() + 2 + width + 2;
+    text.put(Tone::Faint, &time).skip(2).say(name).skip(2 + width - name.chars().count());
+    text.fold(words, indent);
 }
 
 /// Names up to this long are aligned: those of the daemons are.
 const NAME: usize = 12;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::testing::now;
+
+    #[test]
+    fn a_day_is_told_once() {
+        let mut days = Days::default();
+        let day = Duration::from_secs(86_400);
+        let turns = [now(), now() + day / 2, now() + day, now()].map(|now| days.turn(now, Style::Plain));
+        assert_eq!(turns, ["2026-02-03\n", "", "2026-02-04\n", "2026-02-03\n"]);
+    }
+
+    #[test]
+    fn long_words_go_on_under_themselves() {
+        let words = ["word"; 12].join(" ");
+        let told = |name| remark(name, Tone::Bad, &words, now(), Style::Plain);
+        let short = format!("03:00:00Z  web           {}\n{}word\n", ["word"; 11].join(" "), " ".repeat(25));
+        let long = format!("03:00:00Z  production-web-front  {}\n{}", ["word"; 9].join(" "), " ".repeat(33));
+        assert_eq!(told("web"), short);
+        assert_eq!(told("production-web-front"), format!("{long}word word word\n"));
+    }
+}
 
 #[cfg(test)]
 mod testing {

@@ -145,10 +145,10 @@ mod tests {
         assert_eq!(
             begun(ipvs_daemon(), vec![service("mail"), broken()]).1,
             "\
-2026-02-03T03:00:00Z  ipvs-sync     on web1, version 0.1.0, digest 0a1b2c3d4e5f
-2026-02-03T03:00:00Z  mail          tcp 192.168.4.15:80, wrr, 2 servers up
-2026-02-03T03:00:00Z  web           tcp 192.168.4.15:80, wrr, 1 of 2 servers up
-2026-02-03T03:00:00Z  web           192.168.4.100:80 down for 3 m 12 s: connection refused
+03:00:00Z  ipvs-sync     on web1, version 0.1.0, digest 0a1b2c3d4e5f
+03:00:00Z  mail          tcp 192.168.4.15:80, wrr, 2 servers up
+03:00:00Z  web           tcp 192.168.4.15:80, wrr, 1 of 2 servers up
+03:00:00Z  web           192.168.4.100:80 down for 3 m 12 s: connection refused
 "
         );
     }
