@@ -5,7 +5,7 @@
 needs_of() {
   case $1 in
     fmt | clippy | unit | conformance | lan | fuzz | tree) echo cc:gcc ;;
-    namespaces) echo cc:gcc ip:iproute2 bridge:iproute2 curl:curl setpriv:util-linux keepalived:keepalived ;;
+    namespaces) echo cc:gcc ip:iproute2 bridge:iproute2 curl:curl setpriv:util-linux keepalived:keepalived nft:nftables ;;
     protocol) echo cc:gcc ip:iproute2 python3:python3 pip3:python3-pip socat:socat jq:jq ;;
     vm) echo cc:gcc ip:iproute2 bridge:iproute2 curl:curl setpriv:util-linux ipvsadm:ipvsadm python3:python3
         has_ipvs || needs_of machine ;;

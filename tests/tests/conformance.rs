@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use vipkit_tests::conformance::{row, run};
 
@@ -45,7 +45,7 @@ fn rows_have_names_of_their_own() {
     assert!(rows.iter().all(|row| row.refused.is_some() || !row.refuse.is_empty() || !row.steps.is_empty()));
 }
 
-/// In the ledger a row stands as `C51`, a test as `virtual_lan::name`, with the file that has it.
+/// In the ledger a row stands as `C51`, a test as `fuzz::name` or `labs::ipv6::name`, with the file that has it.
 #[test]
 fn ledger_and_rows_name_each_other() {
     let ledger = read("docs/conformance.md");
@@ -57,28 +57,45 @@ fn ledger_and_rows_name_each_other() {
     for name in quoted.iter().filter(|name| is_id(name)) {
         assert!(rows.iter().any(|row| row.id == **name), "the ledger names row {name}, which is none");
     }
-    for (file, test) in quoted.iter().filter_map(|name| name.split_once("::")) {
-        let found = read(&format!("tests/tests/{file}.rs")).contains(&format!("fn {test}("));
-        assert!(found, "the ledger names test {file}::{test}, which is none");
+    for (module, test) in quoted.iter().filter_map(|name| name.rsplit_once("::")) {
+        let path = format!("tests/tests/{}", module.replace("::", "/"));
+        let files = [format!("{path}.rs"), format!("{path}/main.rs")];
+        let file = files.iter().find(|file| place(file).exists());
+        let found = file.is_some_and(|file| read(file).contains(&format!("fn {test}(")));
+        assert!(found, "the ledger names test {module}::{test}, which is none");
     }
 }
 
 /// No requirement without a row, a test or a reason in each of its last two columns.
 #[test]
 fn no_requirement_of_the_ledger_is_left_open() {
+    const RFCS: [&str; 2] = ["V2", "V3"];
+    const OTHERS: [&str; 2] = ["H", "U"];
+    const LEVELS: [&str; 5] = ["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY"];
     let ledger = read("docs/conformance.md");
-    let requirements: Vec<_> =
-        ledger.lines().filter(|line| line.starts_with("| V2-") || line.starts_with("| V3-")).collect();
-    let ids: BTreeSet<_> = requirements.iter().map(|line| line.split('|').nth(1)).collect();
-    assert!(requirements.len() > 50 && ids.len() == requirements.len());
-    for line in requirements {
+    let mut ids = BTreeSet::new();
+    for line in ledger.lines() {
         let cells: Vec<_> = line.trim_matches('|').split(" | ").map(str::trim).collect();
-        let [_, section, level, _, positive, negative] = cells[..] else { panic!("six columns: {line}") };
-        assert!(
-            section.starts_with('§') && ["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY"].contains(&level)
-        );
+        let Some((kind, _)) = cells[0].split_once('-').filter(|(kind, _)| is_kind(kind)) else { continue };
+        assert!(ids.insert(cells[0].to_owned()), "two of {}", cells[0]);
+        let answers = match cells[..] {
+            [_, section, level, _, positive, negative] if RFCS.contains(&kind) => {
+                assert!(section.starts_with('§') && LEVELS.contains(&level), "{line}");
+                [positive, negative]
+            }
+            [_, _, positive, negative] if OTHERS.contains(&kind) => [positive, negative],
+            _ => panic!("other columns: {line}"),
+        };
         let is_answer = |cell: &str| cell.contains('`') || cell.split(' ').count() > 1;
-        assert!(is_answer(positive) && is_answer(negative), "{line}");
+        assert!(answers.into_iter().all(is_answer), "{line}");
+    }
+    for (kind, least) in [("V3", 70), ("V2", 24), ("U", 7), ("H", 16)] {
+        let count = ids.iter().filter(|id| id.split('-').next() == Some(kind)).count();
+        assert!(count >= least, "{count} of {kind}");
+    }
+
+    fn is_kind(word: &str) -> bool {
+        RFCS.contains(&word) || OTHERS.contains(&word)
     }
 }
 
@@ -87,7 +104,11 @@ fn is_id(name: &str) -> bool {
     number.len() + 1 == name.len() && number.starts_with(|c: char| c.is_ascii_digit())
 }
 
+fn place(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
 fn read(path: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    let path = place(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

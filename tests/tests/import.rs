@@ -2,9 +2,11 @@
 //! refused. BLESS=1 makes what is expected anew; whoever does so compares it with what keepalived does.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use vipkit_config::{Credentials, Source};
 use vipkit_tests::lab::binary;
 
 fn folder(name: &str) -> PathBuf {
@@ -35,10 +37,13 @@ fn expect(path: &Path, found: &str) {
     assert_eq!(found, expected, "{}", path.display());
 }
 
-/// The result is what a daemon takes, without a warning.
-fn good(path: &Path) {
-    let config = vipkit_config::load(path).unwrap_or_else(|faults| panic!("{faults}"));
-    assert_eq!(config.warnings, []);
+/// The result is what a daemon takes, whose warnings the import gave too; the keys that it names are elsewhere.
+fn good(path: &Path, said: &str) {
+    let source = Source { name: "vipkit.toml".to_owned(), text: fs::read_to_string(path).unwrap() };
+    let config = vipkit_config::parse(&[source]).unwrap_or_else(|faults| panic!("{faults}"));
+    for warning in config.warnings {
+        assert!(said.contains(&warning.what), "{}: {warning}", path.display());
+    }
 }
 
 #[test]
@@ -51,11 +56,11 @@ fn each_file_becomes_what_keepalived_runs() {
             let toml = folder.join(&name).with_extension("toml");
             expect(&toml, &text(&output.stdout));
             expect(&toml.with_extension("warnings"), &text(&output.stderr));
-            good(&toml);
+            good(&toml, &text(&output.stderr));
             count += 1;
         }
     }
-    assert!(count >= 19, "{count} files");
+    assert!(count >= 30, "{count} files");
 }
 
 #[test]
@@ -65,7 +70,7 @@ fn the_tutorial_is_imported_as_it_was_meant() {
         let output = import(&folder, &["--intended", &name]);
         let toml = folder.join(&name).with_extension("intended.toml");
         expect(&toml, &text(&output.stdout));
-        good(&toml);
+        good(&toml, "");
         assert!(!text(&output.stderr).contains("when both nodes are moved"));
     }
 }
@@ -124,6 +129,52 @@ fn each_node_gets_a_file_of_its_own_name_and_none_is_replaced() {
     );
     let first_is_there = import(&tutorial, &["--out", out, "lab1-web1.keepalived.conf"]);
     assert_eq!(first_is_there.status.code(), Some(1));
+}
+
+/// The keys that stand in `hmac.conf`, by the names of their files.
+const KEYS: [(&str, &str); 2] = [
+    ("VI_1-1.key", "hex:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"),
+    ("VI_1-2.key", "what is in quotes is one key, #1"),
+];
+
+#[test]
+fn keys_become_files_that_not_everyone_reads_and_vipkit_takes() {
+    let out = tempfile::tempdir().unwrap();
+    let arguments = ["--out", out.path().to_str().unwrap(), "hmac.conf"];
+    let features = folder("features");
+    assert_eq!(import(&features, &arguments).status.code(), Some(0));
+    let keys = out.path().join("gw1.keys");
+    assert_eq!(fs::read_dir(&keys).unwrap().count(), KEYS.len());
+    let mut listed = Vec::new();
+    for (id, (name, expected)) in KEYS.iter().enumerate() {
+        let path = keys.join(name);
+        assert_eq!(fs::read_to_string(&path).unwrap(), *expected);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o137, 0, "{name}");
+        listed.push(format!("{{ id = {}, key_file = {path:?} }}", id + 1));
+    }
+    let config = out.path().join("with-keys.toml");
+    let text = format!(
+        "[vrrp.a]\ninterface = \"eth0\"\nvirtual_router_id = 1\naddresses = [\"192.0.2.1/24\"]\n\
+         authentication = {{ type = \"hmac\", active_key = 1, keys = [{}] }}\n",
+        listed.join(", ")
+    );
+    fs::write(&config, text).unwrap();
+    vipkit_config::load(&config, Credentials::Unread).unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(import(&features, &arguments).status.code(), Some(1), "none is replaced");
+}
+
+#[test]
+fn keys_are_shown_nowhere() {
+    let features = folder("features");
+    let json = import(&features, &["--json", "hmac.conf"]);
+    let both = import(&features, &["hmac.conf", "groups.conf"]);
+    for shown in [&json.stdout, &json.stderr, &both.stdout, &both.stderr] {
+        let shown = text(shown);
+        for (name, key) in KEYS {
+            assert!(!shown.contains(key.trim_start_matches("hex:")), "{name}: {shown}");
+        }
+        assert!(!shown.contains("too-short"));
+    }
 }
 
 #[test]

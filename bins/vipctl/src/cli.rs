@@ -48,7 +48,7 @@ pub enum Command {
     Vrrp {
         /// Name of the instance
         name: Option<String>,
-        /// Show the counters that are zero too
+        /// Show all addresses, and the counters that are zero too
         #[arg(long)]
         all: bool,
     },
@@ -115,7 +115,8 @@ pub enum Command {
         /// Import what was probably meant instead of what keepalived runs
         #[arg(long)]
         intended: bool,
-        /// Folder for a .toml of each file, named after its router_id
+        /// Folder for a .toml of each file, named after its router_id, and a .keys
+        /// folder for the keys of HMACs
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
@@ -234,7 +235,9 @@ Example: vipctl introspect vrrpd io.vipkit.Vrrp";
 const IMPORT: &str = "\
 The result does what keepalived does with the file today, so that a pair can be
 moved one node at a time. What was probably meant is said on standard error, and
-in comments. Of several files without --out, only what is said is shown.
+in comments. Of several files without --out, only what is said is shown. A key
+of auth_hmac stays out of the result, which names a file for it: --out writes
+that to DIR/NODE.keys, with mode 0640.
 Exit codes: 0 imported; 1 a file cannot be understood or carried over, nothing
 is written; 2 wrong usage.
 Example: vipctl import /etc/keepalived/keepalived.conf > vipkit.toml";

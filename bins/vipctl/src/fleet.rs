@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use vipkit_config::{Config, DEFAULT_PATH};
+use vipkit_config::{Config, Credentials, DEFAULT_PATH};
 use vipkit_control::common::Running;
 
 use crate::daemons::{DAEMONS, Daemon, Report, vrrpd};
@@ -37,7 +37,8 @@ impl Member {
 pub fn muster(timeout: Duration) -> Vec<Member> {
     let ask = |daemon: &'static Daemon| Member { daemon, running: daemon.ask(timeout, daemon.running) };
     let members: Vec<_> = DAEMONS.iter().map(ask).collect();
-    let configs = configurations(&members).iter().map(|path| vipkit_config::load(path)).collect();
+    let load = |path: &PathBuf| vipkit_config::load(path, Credentials::Unread);
+    let configs = configurations(&members).iter().map(load).collect();
     let configs = Result::<Vec<_>, _>::ok(configs);
     let mut expected = expected(members, configs.as_deref());
     if configs.is_none() {

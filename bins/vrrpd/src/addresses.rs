@@ -2,7 +2,8 @@
 //! equal. Addresses that are not ours are never removed or taken over. Must not apply anything.
 //!
 //! Identity is (interface, address): a changed prefix is an addition, then a removal, so that the address never
-//! stops answering. Removing a primary address takes its secondaries along unless promote_secondaries is set
+//! stops answering; another label or scope of the same prefix is a removal, then an addition, since the kernel changes
+//! neither. Removing a primary IPv4 address takes its secondaries along unless promote_secondaries is set
 //! (kernel: `__inet_del_ifa`); the plan knows the rule and puts back what goes that way.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,25 +12,25 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::observed::{Interface, Present};
+use crate::observed::{Entry, Interface, Present};
 
 /// One change to an interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
     /// Add ours, and fail if it is there.
-    Add(IpNet),
+    Add(Entry),
     /// Remove.
-    Delete(IpNet),
+    Delete(Entry),
     /// Add somebody else's again, which went along with one of ours.
-    PutBack(IpNet),
+    PutBack(Entry),
 }
 
 impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Add(net) => write!(f, "adding {net}"),
-            Self::Delete(net) => write!(f, "removing {net}"),
-            Self::PutBack(net) => write!(f, "putting back {net}"),
+            Self::Add(entry) => write!(f, "adding {}", entry.net),
+            Self::Delete(entry) => write!(f, "removing {}", entry.net),
+            Self::PutBack(entry) => write!(f, "putting back {}", entry.net),
         }
     }
 }
@@ -46,51 +47,60 @@ pub struct Plan {
 /// Plans one interface. `ours` are the entries that this program put there.
 #[must_use]
 pub fn plan(
-    desired: &BTreeSet<IpNet>,
+    desired: &BTreeSet<Entry>,
     interface: &Interface,
     ours: &BTreeSet<IpNet>,
     promote_secondaries: bool,
 ) -> Plan {
     let present = &interface.addresses;
-    let there: BTreeSet<IpNet> = present.iter().map(|p| p.net).collect();
-    let wanted: BTreeSet<IpAddr> = desired.iter().map(IpNet::addr).collect();
+    let there: BTreeMap<IpNet, &Entry> = present.iter().map(|p| (p.net(), &p.entry)).collect();
+    let wanted: BTreeMap<IpAddr, IpNet> = desired.iter().map(|entry| (entry.net.addr(), entry.net)).collect();
     let foreign: BTreeMap<IpAddr, IpNet> =
-        there.iter().filter(|net| !ours.contains(net)).map(|net| (net.addr(), *net)).collect();
+        there.keys().filter(|net| !ours.contains(net)).map(|net| (net.addr(), *net)).collect();
     let mut plan = Plan::default();
-    let mut additions = Vec::new();
-    for net in desired.iter().filter(|net| !(there.contains(net) && ours.contains(net))) {
-        match foreign.get(&net.addr()) {
-            Some(other) => plan.foreign.push(*other),
-            None => additions.push(*net),
+    let (mut additions, mut altered) = (Vec::new(), Vec::new());
+    for entry in desired {
+        match there.get(&entry.net).filter(|_| ours.contains(&entry.net)) {
+            Some(same) if *same == entry => {}
+            Some(_) => altered.push(entry),
+            None => match foreign.get(&entry.net.addr()) {
+                Some(other) => plan.foreign.push(*other),
+                None => additions.push(entry),
+            },
         }
     }
-    let (gone, staying): (Vec<&Present>, Vec<&Present>) =
-        present.iter().partition(|p| ours.contains(&p.net) && !desired.contains(&p.net));
+    let stays = |p: &Present| !ours.contains(&p.net()) || desired.contains(&p.entry);
+    let (staying, gone): (Vec<&Present>, Vec<&Present>) = present.iter().partition(|p| stays(p));
     let (replaced, unwanted): (Vec<&Present>, Vec<&Present>) =
-        gone.into_iter().partition(|p| wanted.contains(&p.net.addr()));
-    let removals = |gone: Vec<&Present>, added: &[IpNet]| {
-        let secondaries = staying.iter().filter(|p| p.secondary).map(|p| p.net).chain(added.iter().copied());
-        removals(&gone, &secondaries.collect::<Vec<_>>(), |net| desired.contains(&net), promote_secondaries)
+        gone.into_iter().partition(|p| wanted.get(&p.net().addr()).is_some_and(|net| *net != p.net()));
+    let removals = |gone: &[&Present], added: &[&Entry]| {
+        let secondaries =
+            staying.iter().filter(|p| p.secondary).map(|p| &p.entry).chain(added.iter().copied());
+        removals(gone, secondaries, |entry| desired.contains(entry), promote_secondaries)
     };
-    plan.ops.extend(removals(unwanted, &[]));
-    plan.ops.extend(additions.iter().map(|net| Op::Add(*net)));
-    plan.ops.extend(removals(replaced, &additions));
+    plan.ops.extend(removals(&unwanted, &[]));
+    additions.extend(altered);
+    plan.ops.extend(additions.iter().map(|entry| Op::Add((*entry).clone())));
+    plan.ops.extend(removals(&replaced, &additions));
     plan
 }
 
 /// Removes entries, secondaries first: each primary that goes before them costs the kernel a promotion of all of them.
 /// Without promotion, a primary takes the secondaries of its subnet along: those that stay are added again.
-fn removals(
+fn removals<'e>(
     gone: &[&Present],
-    secondaries: &[IpNet],
-    is_ours: impl Fn(IpNet) -> bool,
+    secondaries: impl Iterator<Item = &'e Entry>,
+    is_ours: impl Fn(&Entry) -> bool,
     promote_secondaries: bool,
 ) -> Vec<Op> {
     let (minor, major): (Vec<&Present>, Vec<&Present>) = gone.iter().partition(|p| p.secondary);
-    let subnets: BTreeSet<IpNet> = major.iter().map(|p| p.net.trunc()).collect();
-    let deletions = minor.iter().chain(&major).map(|p| Op::Delete(p.net));
-    let taken_along = secondaries.iter().filter(|net| !promote_secondaries && subnets.contains(&net.trunc()));
-    let again = taken_along.map(|net| if is_ours(*net) { Op::Add(*net) } else { Op::PutBack(*net) });
+    let subnets: BTreeSet<IpNet> =
+        major.iter().map(|p| p.net().trunc()).filter(|net| net.addr().is_ipv4()).collect();
+    let deletions = minor.iter().chain(&major).map(|p| Op::Delete(p.entry.clone()));
+    let taken_along =
+        secondaries.filter(|entry| !promote_secondaries && subnets.contains(&entry.net.trunc()));
+    let again = taken_along
+        .map(|entry| if is_ours(entry) { Op::Add(entry.clone()) } else { Op::PutBack(entry.clone()) });
     deletions.chain(again).collect()
 }
 
@@ -107,46 +117,58 @@ mod tests {
     }
 
     impl Kernel {
-        fn new(promote: bool, entries: &[IpNet]) -> Self {
+        fn new(promote: bool, entries: &[Entry]) -> Self {
             let mut kernel = Self { entries: Vec::new(), promote };
-            for net in entries {
-                kernel.apply(Op::Add(*net));
+            for entry in entries {
+                kernel.apply(Op::Add(entry.clone()));
             }
             kernel
         }
 
         fn apply(&mut self, op: Op) {
             match op {
-                Op::Add(net) | Op::PutBack(net) => {
-                    if self.entries.iter().any(|e| e.net == net) {
+                Op::Add(entry) | Op::PutBack(entry) => {
+                    let net = entry.net;
+                    if self.entries.iter().any(|e| e.net() == net) {
                         return;
                     }
-                    let secondary = self.entries.iter().any(|e| !e.secondary && e.net.trunc() == net.trunc());
-                    self.entries.push(Present { net, secondary, marked: false });
+                    let secondary =
+                        self.entries.iter().any(|e| !e.secondary && e.net().trunc() == net.trunc());
+                    self.entries.push(Present { entry, secondary, marked: false, unusable: false });
                 }
-                Op::Delete(net) => {
-                    let Some(at) = self.entries.iter().position(|e| e.net == net) else { return };
+                Op::Delete(Entry { net, .. }) => {
+                    let Some(at) = self.entries.iter().position(|e| e.net() == net) else { return };
                     let gone = self.entries.remove(at);
                     if gone.secondary {
                         return;
                     }
                     if self.promote {
-                        if let Some(next) = self.entries.iter_mut().find(|e| e.net.trunc() == net.trunc()) {
+                        if let Some(next) = self.entries.iter_mut().find(|e| e.net().trunc() == net.trunc()) {
                             next.secondary = false;
                         }
                     } else {
-                        self.entries.retain(|e| !(e.secondary && e.net.trunc() == net.trunc()));
+                        self.entries.retain(|e| !(e.secondary && e.net().trunc() == net.trunc()));
                     }
                 }
             }
         }
 
         fn interface(&self) -> Interface {
-            Interface { index: 2, mac: None, up: true, carrier: true, addresses: self.entries.clone() }
+            Interface {
+                index: 2,
+                up: true,
+                carrier: true,
+                addresses: self.entries.clone(),
+                ..Interface::default()
+            }
         }
 
         fn nets(&self) -> BTreeSet<IpNet> {
-            self.entries.iter().map(|e| e.net).collect()
+            self.entries.iter().map(Present::net).collect()
+        }
+
+        fn entries(&self) -> BTreeSet<Entry> {
+            self.entries.iter().map(|e| e.entry.clone()).collect()
         }
     }
 
@@ -154,10 +176,14 @@ mod tests {
         list.iter().map(|n| n.parse().unwrap()).collect()
     }
 
-    fn run(kernel: &mut Kernel, desired: &BTreeSet<IpNet>, ours: &BTreeSet<IpNet>) -> Plan {
+    fn plain(nets: &BTreeSet<IpNet>) -> BTreeSet<Entry> {
+        nets.iter().map(|net| Entry::plain(*net)).collect()
+    }
+
+    fn run(kernel: &mut Kernel, desired: &BTreeSet<Entry>, ours: &BTreeSet<IpNet>) -> Plan {
         let plan = plan(desired, &kernel.interface(), ours, kernel.promote);
         for op in &plan.ops {
-            kernel.apply(*op);
+            kernel.apply(op.clone());
         }
         plan
     }
@@ -166,28 +192,39 @@ mod tests {
     fn the_second_of_two_vips_outlives_the_first() {
         for promote in [true, false] {
             let vips = nets(&["10.9.0.80/24", "10.9.0.81/24"]);
-            let all: Vec<_> =
-                ["192.168.4.1/24", "10.9.0.80/24", "10.9.0.81/24"].map(|n| n.parse().unwrap()).into();
+            let all =
+                ["192.168.4.1/24", "10.9.0.80/24", "10.9.0.81/24"].map(|n| Entry::plain(n.parse().unwrap()));
             let mut kernel = Kernel::new(promote, &all);
-            run(&mut kernel, &nets(&["10.9.0.81/24"]), &vips);
+            run(&mut kernel, &plain(&nets(&["10.9.0.81/24"])), &vips);
             assert_eq!(kernel.nets(), nets(&["192.168.4.1/24", "10.9.0.81/24"]), "promote {promote}");
         }
     }
 
     #[test]
     fn a_changed_prefix_is_added_before_the_old_one_goes() {
-        let mut kernel = Kernel::new(true, &["192.168.4.80/24".parse().unwrap()]);
-        let plan =
-            run(&mut kernel, &nets(&["192.168.4.80/32"]), &nets(&["192.168.4.80/24", "192.168.4.80/32"]));
-        let [new, old] = ["192.168.4.80/32", "192.168.4.80/24"].map(|n| n.parse().unwrap());
+        let [new, old] = ["192.168.4.80/32", "192.168.4.80/24"].map(|n| Entry::plain(n.parse().unwrap()));
+        let mut kernel = Kernel::new(true, std::slice::from_ref(&old));
+        let plan = run(&mut kernel, &[new.clone()].into(), &[old.net, new.net].into());
         assert_eq!(plan.ops, [Op::Add(new), Op::Delete(old)]);
     }
 
     #[test]
+    fn another_label_goes_and_comes_anew_and_leaves_the_others() {
+        for promote in [true, false] {
+            let [first, second] = ["10.9.0.80/24", "10.9.0.81/24"].map(|n| Entry::plain(n.parse().unwrap()));
+            let mut kernel = Kernel::new(promote, &[first.clone(), second.clone()]);
+            let labelled = Entry { label: Some("eth0:1".to_owned()), ..first.clone() };
+            let desired = BTreeSet::from([labelled, second.clone()]);
+            run(&mut kernel, &desired, &[first.net, second.net].into());
+            assert_eq!(kernel.entries(), desired, "promote {promote}");
+        }
+    }
+
+    #[test]
     fn a_foreign_entry_is_named_and_left_alone() {
-        let mut kernel = Kernel::new(true, &["192.168.4.80/32".parse().unwrap()]);
+        let mut kernel = Kernel::new(true, &[Entry::plain("192.168.4.80/32".parse().unwrap())]);
         let before = kernel.nets();
-        let plan = run(&mut kernel, &nets(&["192.168.4.80/24"]), &BTreeSet::new());
+        let plan = run(&mut kernel, &plain(&nets(&["192.168.4.80/24"])), &BTreeSet::new());
         assert_eq!((plan.ops, plan.foreign), (vec![], vec!["192.168.4.80/32".parse().unwrap()]));
         assert_eq!(kernel.nets(), before);
     }
@@ -207,10 +244,12 @@ mod tests {
             mask in prop::collection::vec(any::<bool>(), 8),
             promote in any::<bool>(),
         ) {
+            let order: Vec<_> = order.into_iter().map(Entry::plain).collect();
+            let wanted = plain(&desired);
             let mut kernel = Kernel::new(promote, &order);
             let before = kernel.nets();
-            let ours: BTreeSet<_> = order.iter().zip(&mask).filter(|(_, m)| **m).map(|(n, _)| *n).collect();
-            let first = run(&mut kernel, &desired, &ours);
+            let ours: BTreeSet<_> = order.iter().zip(&mask).filter(|(_, m)| **m).map(|(e, _)| e.net).collect();
+            let first = run(&mut kernel, &wanted, &ours);
             let after = kernel.nets();
 
             for foreign in before.difference(&ours) {
@@ -231,7 +270,7 @@ mod tests {
             }
             // What the plan added is ours now.
             let ours = ours.union(&desired).filter(|n| !before.contains(*n) || ours.contains(*n)).copied().collect();
-            let again = plan(&desired, &kernel.interface(), &ours, promote);
+            let again = plan(&wanted, &kernel.interface(), &ours, promote);
             prop_assert_eq!(again.ops, vec![]);
         }
     }

@@ -28,10 +28,13 @@ pub fn adoptable(
         let same_router = active.interface == instance.interface
             && active.index == interface.index
             && active.virtual_router_id == instance.virtual_router_id.number();
-        let owns = |net| ledger.owns(&instance.interface, interface.index, net);
-        let local = Local::judge(Some(interface), &instance.addresses, instance.priority.is_owner(), owns);
+        // Another family or other addresses under the old name are another router's, which may have an Active one.
+        let place = interfaces.get(instance.place())?;
+        let in_place = instance.advertised().any(|address| place.entries(address).next().is_some());
+        let index = |name: &str| interfaces.get(name).map_or(0, |interface| interface.index);
+        let local = Local::judge(instance, interfaces, |name, net| ledger.owns(name, index(name), net));
         let fresh = beat.0 > 0 && beat <= now && age < instance.advertisement_interval.length() * 2;
-        (same_router && fresh && local.faults.is_empty()).then_some(())
+        (same_router && in_place && fresh && local.faults.is_empty()).then_some(())
     };
     instances
         .iter()
@@ -44,7 +47,7 @@ pub fn adoptable(
 mod tests {
     use super::*;
     use crate::ledger::Active;
-    use crate::observed::{Interface, Present};
+    use crate::observed::{Entry, Interface, Present};
     use vipkit_config::Source;
 
     const NOW: Mono = Mono(100_000_000);
@@ -64,9 +67,12 @@ mod tests {
         ledger.entry("eth0", 2).addresses.insert("192.0.2.80/24".parse().unwrap());
         let active = Active { slot: 0, interface: "eth0".to_owned(), index: 2, virtual_router_id: 51 };
         ledger.active.insert("web".to_owned(), active);
-        let present = |net: &str| Present { net: net.parse().unwrap(), secondary: false, marked: true };
+        let present = |net: &str| {
+            let entry = Entry::plain(net.parse().unwrap());
+            Present { entry, secondary: false, marked: true, unusable: false }
+        };
         let addresses = vec![present("192.0.2.1/24"), present("192.0.2.80/24")];
-        let eth0 = Interface { index: 2, mac: None, up: true, carrier: true, addresses };
+        let eth0 = Interface { index: 2, up: true, carrier: true, addresses, ..Interface::default() };
         Case { ledger, beats: vec![LATE + 1], interfaces: [("eth0".to_owned(), eth0)].into() }
     }
 
@@ -84,7 +90,7 @@ mod tests {
 
     #[test]
     fn any_doubt_starts_it_anew() {
-        let doubts: [(&str, Spoil); 8] = [
+        let doubts: [(&str, Spoil); 9] = [
             ("not active", |c| c.ledger.active.clear()),
             ("advert too old", |c| c.beats = vec![LATE]),
             ("no advert", |c| c.beats = vec![0]),
@@ -92,6 +98,7 @@ mod tests {
             ("no slot", |c| c.beats.clear()),
             ("another interface of that name", |c| c.interfaces.get_mut("eth0").unwrap().index = 3),
             ("no carrier", |c| c.interfaces.get_mut("eth0").unwrap().carrier = false),
+            ("other addresses", |c| c.interfaces.get_mut("eth0").unwrap().addresses.truncate(1)),
             ("another router", |c| c.ledger.active.get_mut("web").unwrap().virtual_router_id = 52),
         ];
         for (doubt, make) in doubts {

@@ -1,8 +1,9 @@
-//! When and how often the addresses of a virtual router are announced by gratuitous ARP (RFC 9568 §6.4.1,
-//! bursts and their defaults as keepalived's). Must not send: it names the next addresses to announce.
+//! When and how often the addresses of a virtual router are announced, by gratuitous ARP or unsolicited neighbour
+//! advertisements (RFC 9568 §6.4.1, bursts and their defaults as keepalived's). Must not send: it names the next
+//! addresses to announce.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use vipkit_config::Garp;
@@ -19,15 +20,15 @@ const QUIET: Duration = Duration::from_secs(1);
 struct Again {
     at: Mono,
     repeat: u32,
-    addresses: BTreeSet<Ipv4Addr>,
+    addresses: BTreeSet<IpAddr>,
 }
 
 /// The announcements of one virtual router; silent unless it holds its addresses.
 #[derive(Clone, Debug)]
 pub struct Announcer {
     garp: Garp,
-    held: Vec<Ipv4Addr>,
-    queue: VecDeque<Ipv4Addr>,
+    held: Vec<IpAddr>,
+    queue: VecDeque<IpAddr>,
     again: Option<Again>,
     refresh: Option<Mono>,
     /// No burst against others before this moment.
@@ -55,12 +56,14 @@ impl Announcer {
     }
 
     /// These addresses are on the interface now: what was not announced before gets a burst, and a later one.
-    pub fn hold(&mut self, addresses: Vec<Ipv4Addr>, now: Mono) {
-        let fresh: Vec<_> = addresses.iter().copied().filter(|a| !self.held.contains(a)).collect();
+    pub fn hold(&mut self, addresses: Vec<IpAddr>, now: Mono) {
+        let before: BTreeSet<_> = self.held.iter().copied().collect();
+        let now_held: BTreeSet<_> = addresses.iter().copied().collect();
+        let fresh: Vec<_> = addresses.iter().copied().filter(|a| !before.contains(a)).collect();
         if self.held.is_empty() {
             self.refresh = self.next_refresh(now + self.garp.delay);
         }
-        self.queue.retain(|a| addresses.contains(a));
+        self.queue.retain(|a| now_held.contains(a));
         self.held = addresses;
         if !fresh.is_empty() {
             self.quiet_until = now + QUIET;
@@ -96,7 +99,7 @@ impl Announcer {
     }
 
     /// The addresses to announce now, at most [`TURN`].
-    pub fn turn(&mut self, now: Mono) -> Vec<Ipv4Addr> {
+    pub fn turn(&mut self, now: Mono) -> Vec<IpAddr> {
         if let Some(again) = self.again.take_if(|again| again.at <= now) {
             let addresses = self.held.iter().copied().filter(|a| again.addresses.contains(a)).collect();
             self.enqueue(addresses, again.repeat);
@@ -109,14 +112,15 @@ impl Announcer {
         self.queue.drain(..turn).collect()
     }
 
-    fn burst(&mut self, addresses: Vec<Ipv4Addr>, repeat: u8, delay: Duration, now: Mono) {
-        if addresses.is_empty() {
+    fn burst(&mut self, addresses: Vec<IpAddr>, repeat: u8, delay: Duration, now: Mono) {
+        if addresses.is_empty() || repeat == 0 {
             return;
         }
         let repeat = u32::from(repeat);
         if !delay.is_zero() {
             let mut again = Again { at: now + delay, repeat, addresses: addresses.iter().copied().collect() };
             if let Some(before) = self.again.take() {
+                again.repeat = again.repeat.max(before.repeat);
                 again.addresses.extend(before.addresses);
             }
             self.again = Some(again);
@@ -125,7 +129,7 @@ impl Announcer {
     }
 
     /// Every address once, then every address again: as far apart as possible. Never more than one burst waits.
-    fn enqueue(&mut self, addresses: Vec<Ipv4Addr>, repeat: u32) {
+    fn enqueue(&mut self, addresses: Vec<IpAddr>, repeat: u32) {
         let bound = self.held.len() * usize::from(u8::MAX);
         for _ in 0..repeat {
             self.queue.extend(&addresses);
@@ -141,10 +145,12 @@ impl Announcer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv4Addr;
+
     use vipkit_config::Source;
 
-    const A: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-    const B: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+    const A: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    const B: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
 
     fn defaults() -> Garp {
         let text = "[vrrp.a]\ninterface = 'eth0'\nvirtual_router_id = 1\naddresses = ['192.0.2.1/24']";
@@ -232,6 +238,19 @@ mod tests {
     }
 
     #[test]
+    fn a_conflict_takes_nothing_from_the_later_burst_of_a_takeover() {
+        for lower_priority_repeat in [0, 1] {
+            let mut announcer = Announcer::new(Garp { lower_priority_repeat, ..defaults() });
+            announcer.hold(vec![A], at(0));
+            announcer.turn(at(0));
+            announcer.reassert(at(2));
+            assert_eq!(announcer.turn(at(2)).len(), usize::from(lower_priority_repeat));
+            let later: usize = timeline(&mut announcer, at(3), at(1000)).iter().map(|(_, n)| n).sum();
+            assert_eq!(later, 5, "{lower_priority_repeat}");
+        }
+    }
+
+    #[test]
     fn a_conflict_right_after_the_takeover_is_answered_by_its_burst() {
         let mut announcer = Announcer::new(defaults());
         announcer.hold(vec![A], at(0));
@@ -244,7 +263,7 @@ mod tests {
     #[test]
     fn many_addresses_are_announced_in_turns() {
         let mut announcer = Announcer::new(Garp { delay: Duration::ZERO, ..defaults() });
-        announcer.hold((0..=254).map(|n| Ipv4Addr::new(10, 0, 0, n)).collect(), at(0));
+        announcer.hold((0..=254).map(|n| [10, 0, 0, n].into()).collect(), at(0));
         let turns: Vec<_> =
             std::iter::from_fn(|| Some(announcer.turn(at(0)).len()).filter(|&n| n > 0)).collect();
         assert_eq!(turns.iter().sum::<usize>(), 5 * 255);

@@ -8,8 +8,12 @@ use vipkit_core::vrrp::Reject;
 pub const ADVERTISEMENTS_RECEIVED: &str = "advertisements_received";
 /// Adverts made to be sent; those that did not leave are send errors too.
 pub const ADVERTISEMENTS_SENT: &str = "advertisements_sent";
-/// Gratuitous ARP frames sent.
+/// Gratuitous ARP frames or neighbour advertisements sent.
 pub const ANNOUNCEMENTS_SENT: &str = "announcements_sent";
+/// Accepted adverts whose HMAC's time is far from ours, though within the window.
+pub const CLOCK_SKEW: &str = "hmac_clock_skew";
+/// Accepted adverts over IPv6 whose first address is not link-local.
+pub const FIRST_ADDRESS: &str = "first_address_not_link_local";
 /// Times it became Active.
 pub const BECAME_ACTIVE: &str = "became_active";
 /// Adverts from others while Active: somebody else believed to be Active too.
@@ -29,12 +33,14 @@ pub const PRIORITY_ZERO_SENT: &str = "priority_zero_sent";
 /// Frames and adverts that the kernel did not take.
 pub const SEND_ERRORS: &str = "send_errors";
 
-const OWN: [&str; 12] = [
+const OWN: [&str; 14] = [
     ADVERTISEMENTS_RECEIVED,
     ADVERTISEMENTS_SENT,
     ANNOUNCEMENTS_SENT,
     BECAME_ACTIVE,
+    CLOCK_SKEW,
     CONFLICTS,
+    FIRST_ADDRESS,
     OTHER_ADDRESSES,
     OTHER_CHECKSUM_FORM,
     OTHER_INTERVAL,

@@ -19,6 +19,9 @@ pub struct Ledger {
     pub boot: String,
     /// By interface name.
     pub interfaces: BTreeMap<String, Entry>,
+    /// Some addresses accept no packets: there is a table of nftables, or is about to be.
+    #[serde(default)]
+    pub closed: bool,
     /// Active virtual routers by instance name.
     pub active: BTreeMap<String, Active>,
 }
@@ -45,8 +48,8 @@ pub struct Entry {
     pub index: u32,
     /// Addresses put there, or about to be.
     pub addresses: BTreeSet<IpNet>,
-    /// promote_secondaries as it was before it was changed.
-    pub promote_secondaries: Option<i32>,
+    /// Kernel settings (see `settings`) as they were before they were changed, by name.
+    pub settings: BTreeMap<String, i32>,
 }
 
 impl Ledger {
@@ -68,7 +71,7 @@ impl Ledger {
         let mut ledger = Self::new(boot);
         for (name, interface) in interfaces {
             let marked: BTreeSet<_> =
-                interface.addresses.iter().filter(|p| p.marked).map(|p| p.net).collect();
+                interface.addresses.iter().filter(|p| p.marked).map(|p| p.net()).collect();
             if !marked.is_empty() {
                 ledger.entry(name, interface.index).addresses = marked;
             }
@@ -98,9 +101,11 @@ impl Ledger {
     /// Interfaces are known by their index: an entry whose interface was renamed goes by the new name.
     pub fn follow_names(&mut self, interfaces: &Interfaces) {
         let renamed = |name: &String, entry: &Entry| {
-            let still = interfaces.get(name).is_some_and(|interface| interface.index == entry.index);
-            let new = interfaces.iter().find(|(_, interface)| interface.index == entry.index && !still)?;
-            Some((name.clone(), new.0.clone()))
+            if interfaces.get(name).is_some_and(|interface| interface.index == entry.index) {
+                return None;
+            }
+            let (new, _) = interfaces.iter().find(|(_, interface)| interface.index == entry.index)?;
+            Some((name.clone(), new.clone()))
         };
         let moves: Vec<_> = self.interfaces.iter().filter_map(|(name, entry)| renamed(name, entry)).collect();
         let entries: Vec<_> =
@@ -126,7 +131,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observed::{Interface, Present};
+    use crate::observed::{self, Interface, Present};
     use proptest::prelude::*;
 
     #[test]
@@ -165,7 +170,10 @@ mod tests {
 
     #[test]
     fn marks_stand_in_for_a_lost_file() {
-        let present = |net: &str, marked| Present { net: net.parse().unwrap(), secondary: false, marked };
+        let present = |net: &str, marked| {
+            let entry = observed::Entry::plain(net.parse().unwrap());
+            Present { entry, secondary: false, marked, unusable: false }
+        };
         let addresses = vec![present("192.0.2.1/24", false), present("192.0.2.80/24", true)];
         let eth0 = Interface { index: 2, addresses, ..Interface::default() };
         let ledger = Ledger::from_marks("boot", &[("eth0".to_owned(), eth0)].into());

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use vipkit_core::units::{Interval, Mono, Priority};
-use vipkit_core::vrrp::{Accepted, ChecksumForm};
+use vipkit_core::vrrp::receive::same_addresses;
+use vipkit_core::vrrp::{Accepted, ChecksumForm, KeyId};
 
 /// Peers kept; the one unheard for longest makes room.
 pub const PEERS_MAX: usize = 16;
@@ -18,8 +19,10 @@ pub struct Peer {
     pub priority: Priority,
     /// Its Advertisement_Interval.
     pub interval: Interval,
-    /// Form of its checksum (version 3).
+    /// Form of its checksum (version 3 over IPv4).
     pub checksum: Option<ChecksumForm>,
+    /// The key of its HMAC, if it has one.
+    pub key_id: Option<KeyId>,
     /// Its advert lists other addresses than ours.
     pub other_addresses: bool,
     /// When its first advert came.
@@ -37,21 +40,21 @@ pub struct Peers(BTreeMap<IpAddr, Peer>);
 impl Peers {
     /// Notes an accepted advert; `ours` are our addresses, in any order. True if what is odd about the peer changed.
     pub fn heard(&mut self, accepted: &Accepted, ours: &[IpAddr], now: Mono) -> bool {
-        let theirs = &accepted.advert.addresses;
-        let other_addresses = theirs.len() != ours.len() || ours.iter().any(|a| !theirs.contains(a));
+        let other_addresses = !same_addresses(&accepted.advert.addresses, ours);
         let before = self.0.get(&accepted.source);
         let peer = Peer {
             priority: accepted.advert.priority,
             interval: accepted.advert.interval,
             checksum: accepted.checksum,
+            key_id: accepted.signature.map(|signature| signature.key_id),
             other_addresses,
             first_heard: before.map_or(now, |b| b.first_heard),
             last_heard: now,
             advertisements: before.map_or(1, |b| b.advertisements + 1),
         };
         let changed = before.is_none_or(|b| {
-            (b.interval, b.checksum, b.other_addresses)
-                != (peer.interval, peer.checksum, peer.other_addresses)
+            (b.interval, b.checksum, b.key_id, b.other_addresses)
+                != (peer.interval, peer.checksum, peer.key_id, peer.other_addresses)
         });
         if before.is_none() && self.0.len() == PEERS_MAX {
             let oldest = self.0.iter().min_by_key(|(_, p)| p.last_heard).map(|(address, _)| *address);
@@ -94,6 +97,7 @@ mod tests {
                 addresses: addresses.iter().map(|&a| a.into()).collect(),
             },
             checksum: Some(ChecksumForm::Rfc9568),
+            signature: None,
         }
     }
 

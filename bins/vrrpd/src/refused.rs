@@ -61,12 +61,30 @@ pub const fn remedy(reject: Reject) -> &'static str {
         Reject::IntervalZero | Reject::NoAddress | Reject::Type { .. } | Reject::PacketLength { .. } => {
             "look at the program that sends them"
         }
+        Reject::PeerTtl { .. } => {
+            "if there are that many routers between, lower its `min_ttl`; else somebody forges them"
+        }
+        Reject::NotAPeer { .. } => "add it to `unicast_peers`, or find the sender",
+        Reject::HmacMissing => {
+            "set `authentication` there too; while it is introduced, mode = \"permissive\" takes adverts without"
+        }
+        Reject::HmacUnexpected => "set `authentication` here too",
+        Reject::HmacMalformed => "keepalived before 2.4.2 makes other ones: set the same on all nodes",
+        Reject::HmacStale { .. } => "set the clocks of all nodes by NTP, or widen `time_window`",
+        Reject::HmacUnknownKey { .. } => "give all nodes that key before one makes it its active_key",
+        Reject::HmacInvalid => "see that all nodes have the same key under this number",
+        Reject::HmacReplay => {
+            "somebody sends adverts again; after a clock of the sender stepped back, it ends by itself in time mode"
+        }
+        Reject::OtherChecksumForm { .. } => "set the same `checksum` on all nodes, or strict = false",
+        Reject::OtherAddresses => "make `addresses` the same on all nodes, or strict = false",
+        Reject::FirstAddress { .. } => "have a link-local address first on all nodes, or strict = false",
         Reject::IpTtl { .. } => "they came through a router, or somebody forges them: find the sender",
         Reject::Destination { .. } | Reject::Vrid { .. } => {
             "find the sender: they are not meant for this router"
         }
         Reject::OwnSource { .. } => {
-            "look for a loop in the network, or for another host that has this node's own address"
+            "look for a loop in the network, for another host with this node's own address, or for that in `unicast_peers`"
         }
         Reject::Source { .. } | Reject::IpHeader | Reject::Fragment | Reject::Protocol { .. } => {
             "find the sender: no VRRP router sends such packets"
@@ -88,8 +106,8 @@ mod tests {
     #[test]
     fn another_sender_or_another_reason_is_news() {
         let mut refused = Refused::default();
-        assert!(refused.note(sender(1), Reject::IpTtl { found: 1 }, Mono(0)));
-        assert!(!refused.note(sender(1), Reject::IpTtl { found: 2 }, Mono(1)));
+        assert!(refused.note(sender(1), Reject::IpTtl { found: Some(1) }, Mono(0)));
+        assert!(!refused.note(sender(1), Reject::IpTtl { found: Some(2) }, Mono(1)));
         assert!(refused.note(sender(1), Reject::Checksum, Mono(2)));
         assert!(refused.note(sender(2), Reject::Checksum, Mono(3)));
     }

@@ -2,50 +2,27 @@
 //! to send, addresses to hold and lines to log come out. The daemon, the conformance rows and the virtual LAN run
 //! this same code. Must not know a clock, a socket or a log.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-use ipnet::IpNet;
-use vipkit_config::Instance;
-use vipkit_core::ipv4;
+use vipkit_config::{Address, Instance};
 use vipkit_core::limit::Limiter;
-use vipkit_core::units::{Mono, Priority};
-use vipkit_core::vrrp::{self, Accepted, Advert, Expectation, GROUP_V4, Reject, Route};
+use vipkit_core::units::{Mono, Priority, Wall};
+use vipkit_core::vrrp::{self, Accepted, Authentication, Expectation, Received, Reject, Seal};
 
 use crate::announce::Announcer;
 use crate::counters::{self, Counters};
 use crate::fault::Local;
 use crate::fsm::{Action, Event, Fsm, Reason, Settings, State};
+use crate::oddities::{self, Oddity};
 use crate::peers::Peers;
 use crate::refused::Refused;
+use crate::replay::Replay;
+use crate::wire;
 
-/// How much a log line matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    /// A state changed.
-    Info,
-    /// Somebody should look.
-    Warning,
-}
+pub use crate::output::{Level, Output};
 
-/// What the router wants done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Send this whole IPv4 packet.
-    Transmit {
-        /// Where to.
-        destination: Ipv4Addr,
-        /// IPv4 header and advert.
-        packet: Vec<u8>,
-    },
-    /// The addresses to hold changed: see [`Router::holds`].
-    Reconcile,
-    /// Announce these addresses by gratuitous ARP, in this order.
-    Announce(Vec<Ipv4Addr>),
-    /// Write a line to the log.
-    Log(Level, String),
-    /// Something that people watch changed.
-    Changed,
-}
+/// Changes of state in a minute that are logged: others can cause any number of them.
+const TRANSITIONS_TOLD: u64 = 20;
 
 /// A virtual router.
 #[derive(Clone, Debug)]
@@ -54,6 +31,9 @@ pub struct Router {
     config: Instance,
     fsm: Fsm,
     local: Local,
+    /// What of the configuration and the host counts for each packet.
+    expectation: Expectation,
+    replay: Replay,
     peers: Peers,
     refused: Refused,
     announcer: Announcer,
@@ -73,6 +53,8 @@ impl Router {
             name: name.to_owned(),
             fsm: Fsm::new(settings(&config)),
             local: Local::default(),
+            expectation: wire::expectation(&config, &Local::default(), Wall::default()),
+            replay: Replay::default(),
             peers: Peers::default(),
             refused: Refused::default(),
             announcer: Announcer::new(config.garp.clone()),
@@ -144,10 +126,38 @@ impl Router {
         &self.counters
     }
 
+    /// The addresses in its adverts: as many of its own as there is room for.
+    #[must_use]
+    pub fn advertised(&self) -> &[IpAddr] {
+        &self.expectation.addresses
+    }
+
+    /// Sequences of HMACs, its own and those heard.
+    #[must_use]
+    pub const fn replay(&self) -> &Replay {
+        &self.replay
+    }
+
+    /// It goes on with the sequences of an earlier life.
+    pub fn remember(&mut self, replay: Replay) {
+        self.replay = replay;
+    }
+
+    /// Tells it the time of day.
+    pub const fn tell(&mut self, wall: Wall) {
+        self.expectation.wall = wall;
+    }
+
+    /// True if it holds its addresses, routes and rules.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.fsm.state() == State::Active
+    }
+
     /// The addresses that must be on its interface now.
     #[must_use]
-    pub fn holds(&self) -> &[IpNet] {
-        if self.fsm.state() == State::Active { &self.config.addresses } else { &[] }
+    pub fn holds(&self) -> &[Address] {
+        if self.is_active() { &self.config.addresses } else { &[] }
     }
 
     /// When it wants [`Router::timer`].
@@ -160,6 +170,7 @@ impl Router {
     /// before this one, and its addresses are in place.
     pub fn start(&mut self, local: Local, adopt: bool, now: Mono, out: &mut Vec<Output>) {
         self.local = local;
+        self.expect_anew();
         let event = match (self.local.faults.is_empty(), adopt) {
             (false, _) => Event::Fault,
             (true, true) => Event::Adopt,
@@ -178,6 +189,7 @@ impl Router {
             out.push(Output::Reconcile);
         }
         self.local = local;
+        self.expect_anew();
         out.push(Output::Changed);
         match (self.local.faults.is_empty(), self.fsm.state()) {
             (false, State::Backup | State::Active) => self.step(&Event::Fault, now, out),
@@ -187,14 +199,16 @@ impl Router {
         }
     }
 
-    /// An IPv4 packet came in on its interface. Only one that passes every check can change anything.
-    pub fn packet(&mut self, packet: &[u8], now: Mono, out: &mut Vec<Output>) {
-        let judged = ipv4::parse(packet).map_err(|reject| (None, reject)).and_then(|datagram| {
-            vrrp::receive(&self.expectation(), &datagram).map_err(|r| (Some(datagram.route.source), r))
-        });
-        match judged {
+    /// A packet came in on its interface. Only one that passes every check can change anything.
+    pub fn packet(&mut self, received: &Received<'_>, now: Mono, out: &mut Vec<Output>) {
+        let datagram = match received.datagram() {
+            Ok(datagram) => datagram,
+            Err(reject) => return self.refuse(None, reject, now, out),
+        };
+        let judged = vrrp::receive(&self.expectation, &datagram);
+        match judged.and_then(|accepted| self.is_new(accepted, out)) {
             Ok(accepted) => self.advert(&accepted, now, out),
-            Err((source, reject)) => self.refuse(source, reject, now, out),
+            Err(reject) => self.refuse(Some(datagram.route.source), reject, now, out),
         }
     }
 
@@ -209,11 +223,7 @@ impl Router {
 
     /// These of its addresses are on the interface now, all that it [`Router::holds`].
     pub fn held(&mut self, now: Mono) {
-        let v4 = |net: &IpNet| match net.addr() {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
-        };
-        self.announcer.hold(self.holds().iter().filter_map(v4).collect(), now);
+        self.announcer.hold(self.holds().iter().map(|address| address.net.addr()).collect(), now);
     }
 
     /// The administrator looks anew: peers that are gone are not missed any more.
@@ -229,26 +239,31 @@ impl Router {
     /// The configuration was read anew. Interface, virtual router and version stay: another one is another router.
     pub fn change_config(&mut self, config: Instance, now: Mono, out: &mut Vec<Output>) {
         self.announcer.change_settings(config.garp.clone(), now);
-        let addresses = config.addresses != self.config.addresses;
+        let held =
+            |config: &Instance| (config.addresses.clone(), config.routes.clone(), config.rules.clone());
+        let other = held(&config) != held(&self.config);
         let understood = config.authentication == self.config.authentication;
         self.config = config;
+        self.expect_anew();
         self.step(&Event::Settings(settings(&self.config)), now, out);
         if !understood && self.fsm.state() == State::Active {
             // Another holder, who refused our adverts until now, may yield to the next without a word.
             self.announcer.reassert(now);
         }
         out.push(Output::Changed);
-        if addresses && self.fsm.state() == State::Active {
+        if other && self.is_active() {
             out.push(Output::Reconcile);
         }
     }
 
-    /// True if this configuration is for the same virtual router, so that it can be changed in place.
+    /// True if this configuration is for the same virtual router in the same place, so that it can be changed there.
     #[must_use]
     pub fn is_same_router(&self, config: &Instance) -> bool {
-        self.config.interface == config.interface
-            && self.config.virtual_router_id == config.virtual_router_id
-            && self.config.advertisement_interval.version() == config.advertisement_interval.version()
+        let identity = |config: &Instance| {
+            let version = config.advertisement_interval.version();
+            (config.virtual_router_id, config.family(), version, config.place().to_owned())
+        };
+        self.config.interface == config.interface && identity(&self.config) == identity(config)
     }
 
     /// Stops taking part.
@@ -261,49 +276,36 @@ impl Router {
         self.counters.add(name, count);
     }
 
+    /// An advert that was not heard before.
+    fn is_new(&mut self, accepted: Accepted, out: &mut Vec<Output>) -> Result<Accepted, Reject> {
+        let (Authentication::Hmac(hmac), Some(signature)) = (&self.config.authentication, accepted.signature)
+        else {
+            return Ok(accepted);
+        };
+        let wall = self.expectation.wall;
+        if !self.replay.take(accepted.source, signature, hmac.replay_protection, wall) {
+            return Err(Reject::HmacReplay);
+        }
+        out.push(Output::Remember);
+        Ok(accepted)
+    }
+
     fn advert(&mut self, accepted: &Accepted, now: Mono, out: &mut Vec<Output>) {
         let Some(local) = self.local.source else { return };
-        let ours: Vec<IpAddr> = self.config.addresses.iter().map(IpNet::addr).collect();
         self.refused.forgive(accepted.source);
-        if self.peers.heard(accepted, &ours, now) {
+        if self.peers.heard(accepted, &self.expectation.addresses, now) {
             out.push(Output::Changed);
         }
         self.counters.add(counters::ADVERTISEMENTS_RECEIVED, 1);
-        self.step(&Event::Advert { accepted, local: local.into() }, now, out);
-        self.note_oddities(accepted, now, out);
-    }
-
-    /// What is odd about an accepted advert is counted and logged, never acted on.
-    fn note_oddities(&mut self, accepted: &Accepted, now: Mono, out: &mut Vec<Output>) {
-        let (source, advert) = (accepted.source, &accepted.advert);
-        let priority = advert.priority;
-        if priority == Priority::LEAVING {
-            let text = || format!("{source} leaves (priority 0)");
-            self.note(counters::PRIORITY_ZERO_RECEIVED, Level::Info, text, now, out);
-        } else if self.fsm.state() == State::Active {
-            self.counters.add(counters::CONFLICTS, 1);
-            // Nothing to say in the first moments: whoever yields to us sends one last advert.
-            if now - self.since > advert.interval.length() {
-                let text = || format!("{source} (priority {priority}) is Active too, and should yield to us");
-                self.say(counters::CONFLICTS, Level::Warning, text, now, out);
+        self.step(&Event::Advert { accepted, local }, now, out);
+        let conflict = self.is_active().then(|| now - self.since);
+        for Oddity { counter, level, text, told } in
+            oddities::of(accepted, &self.config, &self.expectation, conflict)
+        {
+            self.counters.add(counter, 1);
+            if told {
+                self.say(counter, level, || text, now, out);
             }
-        }
-        if priority.is_owner() && self.config.priority.is_owner() {
-            let text =
-                || format!("{source} claims to own the addresses too: only one router may have priority 255");
-            self.note(counters::OTHER_OWNER, Level::Warning, text, now, out);
-        }
-        if self.peers.iter().any(|(address, peer)| *address == source && peer.other_addresses) {
-            let text = || format!("{source} advertises other addresses than ours: the configurations differ");
-            self.note(counters::OTHER_ADDRESSES, Level::Warning, text, now, out);
-        }
-        if advert.interval != self.config.advertisement_interval {
-            let text = || format!("{source} advertises every {:?}, we do not", advert.interval.length());
-            self.note(counters::OTHER_INTERVAL, Level::Warning, text, now, out);
-        }
-        if let Some(form) = accepted.checksum.filter(|form| *form != self.config.checksum) {
-            let text = || format!("{source} sends checksum form {form}: it may refuse ours");
-            self.note(counters::OTHER_CHECKSUM_FORM, Level::Warning, text, now, out);
         }
     }
 
@@ -341,8 +343,12 @@ impl Router {
         out: &mut Vec<Output>,
     ) {
         let Some(kept_back) = self.limiter.admit(kind, now) else { return };
+        self.log(level, &text(), kept_back, out);
+    }
+
+    fn log(&self, level: Level, text: &str, kept_back: u64, out: &mut Vec<Output>) {
         let more = if kept_back > 0 { format!(" ({kept_back} more like this)") } else { String::new() };
-        out.push(Output::Log(level, format!("{}: {}{more}", self.name, text())));
+        out.push(Output::Log(level, format!("{}: {text}{more}", self.name)));
     }
 
     fn step(&mut self, event: &Event<'_>, now: Mono, out: &mut Vec<Output>) {
@@ -369,37 +375,39 @@ impl Router {
                 if *to == State::Active {
                     self.counters.add(counters::BECAME_ACTIVE, 1);
                 }
-                let text = format!("{}: {from} -> {to}: {}", self.name, self.reason);
-                out.extend([Output::Log(Level::Info, text), Output::Changed]);
+                if let Some(kept_back) = self.limiter.admit_up_to(TRANSITIONS_TOLD, "transitions", now) {
+                    self.log(Level::Info, &format!("{from} -> {to}: {}", self.reason), kept_back, out);
+                }
+                out.push(Output::Changed);
             }
         }
     }
 
     fn send(&mut self, priority: Priority, out: &mut Vec<Output>) {
         let Some(source) = self.local.source else { return };
-        let advert = Advert {
-            vrid: self.config.virtual_router_id,
-            priority,
-            interval: self.config.advertisement_interval,
-            addresses: self.config.addresses.iter().map(IpNet::addr).collect(),
+        let seal = match &self.config.authentication {
+            Authentication::None => Seal::None,
+            Authentication::Pass(password) => Seal::Pass(password),
+            Authentication::Hmac(hmac) => match hmac.keys.get(&hmac.active_key).filter(|_| hmac.mode.signs())
+            {
+                Some(key) => {
+                    out.push(Output::Remember);
+                    let sequence = self.replay.next(source, hmac.replay_protection, self.expectation.wall);
+                    Seal::Hmac { id: hmac.active_key, key, sequence }
+                }
+                None => Seal::None,
+            },
         };
-        let route = Route { source: source.into(), destination: GROUP_V4.into() };
-        let message = vrrp::emit(&advert, route, self.config.checksum, &self.config.authentication);
+        let packets = wire::adverts(&self.config, &self.expectation, source, priority, &seal);
+        out.extend(packets.into_iter().map(Output::Transmit));
         self.counters.add(counters::ADVERTISEMENTS_SENT, 1);
         if priority == Priority::LEAVING {
             self.counters.add(counters::PRIORITY_ZERO_SENT, 1);
         }
-        out.push(Output::Transmit { destination: GROUP_V4, packet: ipv4::emit(source, GROUP_V4, &message) });
     }
 
-    fn expectation(&self) -> Expectation {
-        Expectation {
-            vrid: self.config.virtual_router_id,
-            interval: self.config.advertisement_interval,
-            authentication: self.config.authentication.clone(),
-            group: GROUP_V4.into(),
-            own_source: self.local.source.map(IpAddr::V4),
-        }
+    fn expect_anew(&mut self) {
+        self.expectation = wire::expectation(&self.config, &self.local, self.expectation.wall);
     }
 
     fn explain(&self, reason: Reason) -> String {
@@ -416,4 +424,50 @@ impl Router {
 
 fn settings(config: &Instance) -> Settings {
     Settings { priority: config.priority, interval: config.advertisement_interval, preempt: config.preempt }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use vipkit_config::Source;
+    use vipkit_core::vrrp::Packet;
+
+    fn router(keys: &str, source: u8) -> Router {
+        let text = format!(
+            "[vrrp.web]\ninterface = 'eth0'\nvirtual_router_id = 51\naddresses = ['10.0.1.5/24']\n{keys}"
+        );
+        let config = vipkit_config::parse(&[Source { name: "vipkit.toml".to_owned(), text }]).unwrap();
+        let mut router = Router::new("web", config.vrrp["web"].clone(), Mono(0));
+        let local = Local { source: Some([10, 0, 1, source].into()), ..Local::default() };
+        router.start(local, false, Mono(0), &mut Vec::new());
+        router
+    }
+
+    fn sent(router: &mut Router, priority: Priority) -> Vec<u8> {
+        let mut out = Vec::new();
+        router.send(priority, &mut out);
+        match &out[..] {
+            [Output::Transmit(Packet::V4 { bytes, .. })] => bytes.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Who speaks for the virtual router may do so as often as it likes.
+    #[test]
+    fn changes_of_state_that_others_cause_do_not_fill_the_log() {
+        let mut other = router("advertisement_interval = '10ms'", 2);
+        let [higher, leaving] = [Priority(200), Priority::LEAVING].map(|priority| sent(&mut other, priority));
+        let mut router = router("", 1);
+        let (mut now, mut out) = (Mono(0), Vec::new());
+        for _ in 0..1000 {
+            router.packet(&Received::V4(&higher), now, &mut out);
+            router.packet(&Received::V4(&leaving), now, &mut out);
+            now = router.fsm.deadline().unwrap();
+            router.timer(now, &mut out);
+        }
+        assert_eq!(router.counters.of(counters::BECAME_ACTIVE), 1000);
+        let lines = out.iter().filter(|output| matches!(output, Output::Log(..))).count();
+        assert!(lines < 30, "{lines} lines in {:?}", now.since_start());
+    }
 }

@@ -1,36 +1,42 @@
-//! What people and programs are shown of a router: state with its reason, addresses as found, routers heard, and in
-//! plain words what is wrong or odd and what to do about it. Must not ask the kernel or change anything.
+//! What people and programs are shown of a router: state with its reason, addresses as found, routers heard, and what
+//! `advice` has to say. Must not ask the kernel or change anything.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use vipkit_control::common::Notice;
-use vipkit_control::vrrp::{Address, Instance, Peer, State as Shown};
+use vipkit_control::vrrp::{
+    Address, Held, Hmac, Instance, Peer, REFUSED_MAX, Refusal, SHOWN_MAX, State as Shown, UnicastPeer,
+    VirtualMac,
+};
 use vipkit_core::epoch::Epoch;
-use vipkit_core::units::{Mono, Priority, Version};
+use vipkit_core::units::{Family, Mono, Version};
+use vipkit_core::vrrp::Authentication;
+use vipkit_core::vrrp::hmac::{self, ReplayProtection};
 
+use crate::advice::{hints, notice, warnings};
 use crate::fsm::State;
-use crate::observed::Interface;
+use crate::observed::{Entry, Interface};
 use crate::peers;
-use crate::refused::remedy;
 use crate::router::Router;
 
-/// What lets adverts through the usual firewalls.
-const OPEN_FIREWALL: &str = "let IP protocol 112 in on every node: `firewall-cmd --add-protocol=vrrp` or \
-                             `iptables -I INPUT -p 112 -j ACCEPT`";
-
-/// Senders of refused packets that are shown: whoever sends can choose its address.
-const REFUSED_SHOWN: usize = 3;
-
 /// What a router is shown against.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct View<'a> {
-    /// Its interface, if it exists.
-    pub interface: Option<&'a Interface>,
-    /// The addresses that this program put on the interface.
+    /// The interface that gets its addresses, if it exists.
+    pub place: Option<&'a Interface>,
+    /// The addresses that this program put on that interface.
     pub owned: &'a BTreeSet<IpNet>,
+    /// Its virtual MAC, if it has one.
+    pub virtual_mac: Option<VirtualMac>,
+    /// Its routes.
+    pub routes: Vec<Held>,
+    /// Its rules.
+    pub rules: Vec<Held>,
+    /// What of the host does not serve it as it should.
+    pub unmet: Vec<Notice>,
     /// The moment it is.
     pub now: Mono,
     /// Wall time of the moment zero.
@@ -41,11 +47,14 @@ pub struct View<'a> {
 #[must_use]
 pub fn instance(router: &Router, view: View<'_>) -> Instance {
     let (config, fsm) = (router.config(), router.fsm());
-    let is_v3 = config.advertisement_interval.version() == Version::V3;
+    let has_forms = config.advertisement_interval.version() == Version::V3 && config.family() == Family::V4;
     let source = router.local().source;
+    let there = Addresses::new(router, &view);
     Instance {
         name: router.name().to_owned(),
         interface: config.interface.clone(),
+        place: config.place().to_owned(),
+        family: config.family().to_string(),
         virtual_router_id: config.virtual_router_id.number(),
         version: config.advertisement_interval.version().number(),
         state: shown(fsm.state()),
@@ -53,22 +62,41 @@ pub fn instance(router: &Router, view: View<'_>) -> Instance {
         reason: router.reason().to_owned(),
         priority: config.priority.0,
         preempt: config.preempt,
-        checksum: is_v3.then(|| config.checksum.to_string()),
+        accept: config.accept,
+        strict: config.strict,
+        authentication: authentication(&config.authentication).to_owned(),
+        hmac: match &config.authentication {
+            Authentication::Hmac(hmac) => Some(show_hmac(hmac)),
+            Authentication::None | Authentication::Pass(_) => None,
+        },
+        unicast_peers: config
+            .unicast_peers
+            .iter()
+            .map(|peer| UnicastPeer { address: peer.address.to_string(), min_ttl: peer.min_ttl })
+            .collect(),
+        virtual_mac: view.virtual_mac.clone(),
+        checksum: has_forms.then(|| config.checksum.to_string()),
         source: source.map(|address| address.to_string()),
         advertisement_interval: config.advertisement_interval.length().as_secs_f64(),
         active_adver_interval: fsm.active_adver_interval().length().as_secs_f64(),
         skew_time: fsm.skew_time().as_secs_f64(),
         active_down_interval: fsm.active_down_interval().as_secs_f64(),
-        addresses: config.addresses.iter().map(|net| address(*net, view)).collect(),
-        peers: router.peers().iter().map(|(source, heard)| peer(*source, heard, view)).collect(),
+        timer: fsm.deadline().map(|deadline| (deadline - view.now).as_secs_f64()),
+        addresses: there.shown().take(SHOWN_MAX).collect(),
+        address_count: count(config.addresses.len()),
+        addresses_present: count(there.present()),
+        routes: view.routes.clone(),
+        rules: view.rules.clone(),
+        peers: router.peers().iter().map(|(source, heard)| peer(*source, heard, &view)).collect(),
+        refused: refused(router, &view),
         faults: router
             .local()
             .faults
             .iter()
             .map(|f| notice(f.what(&config.interface), f.remedy(&config.interface)))
             .collect(),
-        warnings: warnings(router, view),
-        hints: hints(router, view),
+        warnings: warnings(router, &view),
+        hints: hints(router, &view),
         counters: router.counters().iter().map(|(name, count)| (name.to_owned(), count)).collect(),
     }
 }
@@ -82,19 +110,91 @@ fn shown(state: State) -> Shown {
     }
 }
 
-fn address(net: IpNet, view: View<'_>) -> Address {
-    let mut entries = view.interface.iter().flat_map(|interface| interface.entries(net.addr()));
-    Address {
-        address: net.to_string(),
-        present: entries.next().is_some(),
-        ours: view.owned.contains(&net)
-            && view.interface.is_some_and(|i| i.entries(net.addr()).any(|p| p.net == net)),
+/// The addresses of a router, and which of them are there: looked up once for all.
+pub struct Addresses<'a> {
+    router: &'a Router,
+    owned: &'a BTreeSet<IpNet>,
+    there: BTreeMap<IpAddr, BTreeSet<IpNet>>,
+    advertised: BTreeSet<IpAddr>,
+}
+
+impl<'a> Addresses<'a> {
+    /// Of a router against what was seen.
+    #[must_use]
+    pub fn new(router: &'a Router, view: &View<'a>) -> Self {
+        let mut there: BTreeMap<IpAddr, BTreeSet<IpNet>> = BTreeMap::new();
+        for present in view.place.iter().flat_map(|interface| &interface.addresses) {
+            there.entry(present.net().addr()).or_default().insert(present.net());
+        }
+        let advertised = router.advertised().iter().copied().collect();
+        Self { router, owned: view.owned, there, advertised }
+    }
+
+    /// As they are shown, in the order of the configuration.
+    pub fn shown(&self) -> impl Iterator<Item = Address> {
+        let show = |address: &vipkit_config::Address| {
+            let there = self.there.get(&address.net.addr());
+            let net = Entry::wanted(address).net;
+            Address {
+                address: address.net.to_string(),
+                advertised: address.advertise && self.advertised.contains(&address.net.addr()),
+                present: there.is_some(),
+                ours: self.owned.contains(&net) && there.is_some_and(|nets| nets.contains(&net)),
+            }
+        };
+        self.router.config().addresses.iter().map(show)
+    }
+
+    /// How many are there.
+    #[must_use]
+    pub fn present(&self) -> usize {
+        let addresses = self.router.config().addresses.iter();
+        addresses.filter(|address| self.there.contains_key(&address.net.addr())).count()
     }
 }
 
-fn peer(source: IpAddr, heard: &peers::Peer, view: View<'_>) -> Peer {
+fn count(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}
+
+const fn authentication(authentication: &Authentication) -> &'static str {
+    match authentication {
+        Authentication::None => "none",
+        Authentication::Pass(_) => "pass",
+        Authentication::Hmac(_) => "hmac",
+    }
+}
+
+fn show_hmac(hmac: &hmac::Hmac) -> Hmac {
+    Hmac {
+        mode: hmac.mode.name().to_owned(),
+        active_key: hmac.active_key.number(),
+        keys: hmac.keys.keys().map(|id| id.number()).collect(),
+        replay_protection: hmac.replay_protection.name().to_owned(),
+        time_window: match hmac.replay_protection {
+            ReplayProtection::Time { window } => Some(window.as_secs_f64()),
+            ReplayProtection::Monotonic => None,
+        },
+    }
+}
+
+fn refused(router: &Router, view: &View<'_>) -> Vec<Refusal> {
+    let all = router.refused().within(Duration::MAX, view.now);
+    let show = |(sender, refusal): (&IpAddr, &crate::refused::Refusal)| Refusal {
+        address: sender.to_string(),
+        counter: refusal.reject.name().to_owned(),
+        reason: refusal.reject.to_string(),
+        last: view.epoch.time(refusal.at),
+    };
+    all.take(REFUSED_MAX).map(show).collect()
+}
+
+fn peer(source: IpAddr, heard: &peers::Peer, view: &View<'_>) -> Peer {
     Peer {
         address: source.to_string(),
+        version: heard.interval.version().number(),
+        key_id: heard.key_id.map(|id| id.number()),
+        other_addresses: heard.other_addresses,
         priority: heard.priority.0,
         advertisement_interval: heard.interval.length().as_secs_f64(),
         checksum: heard.checksum.map(|form| form.to_string()),
@@ -102,106 +202,6 @@ fn peer(source: IpAddr, heard: &peers::Peer, view: View<'_>) -> Peer {
         last_heard: view.epoch.time(heard.last_heard),
         advertisements: heard.advertisements,
     }
-}
-
-/// What should be looked at.
-fn warnings(router: &Router, view: View<'_>) -> Vec<Notice> {
-    let config = router.config();
-    let recent = |heard: &peers::Peer| view.now - heard.last_heard <= lately(router);
-    let refused = router.refused().within(lately(router), view.now).take(REFUSED_SHOWN);
-    let mut warnings: Vec<Notice> = refused
-        .map(|(source, refusal)| {
-            notice(
-                format!("adverts from {source} are refused: {}", refusal.reject),
-                remedy(refusal.reject).to_owned(),
-            )
-        })
-        .collect();
-    if router.fsm().state() == State::Active {
-        let silent = |heard: &peers::Peer| heard.priority != Priority::LEAVING && !recent(heard);
-        let missed = router.peers().iter().filter(|(_, heard)| silent(heard) && is_missed(router, heard));
-        warnings.extend(missed.map(|(source, heard)| gone_silent(*source, heard, view)));
-    }
-    for (source, heard) in router.peers().iter().filter(|(_, heard)| recent(heard)) {
-        if let Some(form) = heard.checksum.filter(|form| *form != config.checksum) {
-            warnings.push(notice(
-                format!("{source} sends checksum form {form}, we send {}", config.checksum),
-                format!("keepalived and FRR take only their own form; set checksum = \"{form}\" or change {source}"),
-            ));
-        }
-        if heard.other_addresses {
-            warnings.push(notice(
-                format!("{source} advertises other addresses for VRID {}", config.virtual_router_id),
-                format!("make `addresses` the same on both nodes, or give one another virtual_router_id; ours: {}", list(&config.addresses)),
-            ));
-        }
-        if heard.interval != config.advertisement_interval {
-            warnings.push(notice(
-                format!(
-                    "{source} advertises every {:?}, we every {:?}",
-                    heard.interval.length(),
-                    config.advertisement_interval.length()
-                ),
-                "make advertisement_interval the same on both nodes".to_owned(),
-            ));
-        }
-        if heard.priority.is_owner() && config.priority.is_owner() {
-            warnings.push(notice(
-                format!("{source} claims to own the addresses (priority 255), and so do we"),
-                "give all nodes but the owner a priority from 1 to 254".to_owned(),
-            ));
-        }
-    }
-    warnings
-}
-
-/// What is normal in a healthy network, but worth knowing when something is not.
-fn hints(router: &Router, view: View<'_>) -> Vec<Notice> {
-    // Who refuses adverts does hear them: that has a warning of its own.
-    if router.refused().within(lately(router), view.now).next().is_some() {
-        return Vec::new();
-    }
-    let peers = router.peers();
-    match router.fsm().state() {
-        State::Backup if peers.is_empty() => vec![notice(
-            "no advert was ever heard: it becomes Active in a moment".to_owned(),
-            format!("if another is Active already: {OPEN_FIREWALL}"),
-        )],
-        State::Active if peers.is_empty() => vec![notice(
-            "no advert was ever heard: normal while all other nodes are Backup, since those are silent"
-                .to_owned(),
-            format!("if another is Active as well: {OPEN_FIREWALL}"),
-        )],
-        State::Initialize | State::Backup | State::Active | State::Fault => Vec::new(),
-    }
-}
-
-/// A router of higher priority would be Active if it were well, unless it does not preempt. Others are silent by nature.
-fn is_missed(router: &Router, heard: &peers::Peer) -> bool {
-    router.config().preempt && heard.priority > router.config().priority
-}
-
-fn gone_silent(source: IpAddr, heard: &peers::Peer, view: View<'_>) -> Notice {
-    let since = (view.now - heard.last_heard).as_secs();
-    notice(
-        format!("{source} (priority {}) went silent {since} s ago without leaving", heard.priority),
-        format!(
-            "look whether it is down; if it is Active as well: {OPEN_FIREWALL}; if it is gone for good: `vipctl reload`"
-        ),
-    )
-}
-
-/// A peer unheard for longer says nothing about the present.
-fn lately(router: &Router) -> Duration {
-    router.fsm().active_down_interval() * 2
-}
-
-fn list(addresses: &[IpNet]) -> String {
-    addresses.iter().map(|net| net.addr().to_string()).collect::<Vec<_>>().join(", ")
-}
-
-const fn notice(what: String, remedy: String) -> Notice {
-    Notice { what, remedy }
 }
 
 #[cfg(test)]
@@ -212,7 +212,7 @@ mod tests {
     use vipkit_config::Source;
     use vipkit_core::ipv4;
     use vipkit_core::units::{Centis, Interval, Priority, Vrid};
-    use vipkit_core::vrrp::{self, Advert, Authentication, ChecksumForm, GROUP_V4, Route};
+    use vipkit_core::vrrp::{self, Advert, ChecksumForm, GROUP_V4, Received, Route, Seal};
 
     use crate::fault::{Fault, Local};
 
@@ -244,13 +244,24 @@ mod tests {
 
     fn hear(router: &mut Router, advert: &Advert, form: ChecksumForm) {
         let route = Route { source: PEER.into(), destination: GROUP_V4.into() };
-        let message = vrrp::emit(advert, route, form, &Authentication::None);
-        router.packet(&ipv4::emit(PEER.into(), GROUP_V4, &message), NOW, &mut Vec::new());
+        let message = vrrp::emit(advert, route, form, &Seal::None);
+        let packet = ipv4::emit(PEER.into(), GROUP_V4, &message);
+        router.packet(&Received::V4(&packet), NOW, &mut Vec::new());
     }
 
     fn shown(router: &Router, now: Mono) -> Instance {
         let owned = BTreeSet::new();
-        instance(router, View { interface: None, owned: &owned, now, epoch: Epoch::new(UNIX_EPOCH, Mono(0)) })
+        let view = View {
+            place: None,
+            owned: &owned,
+            virtual_mac: None,
+            routes: Vec::new(),
+            rules: Vec::new(),
+            unmet: Vec::new(),
+            now,
+            epoch: Epoch::new(UNIX_EPOCH, Mono(0)),
+        };
+        instance(router, view)
     }
 
     fn what(notices: &[Notice]) -> Vec<&str> {

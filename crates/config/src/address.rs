@@ -1,104 +1,293 @@
-//! `addresses` of an instance: IPv4 addresses with their prefixes, each of which a host can have.
+//! `addresses` of an instance, `[[vrrp.NAME.addresses]]`: addresses with their prefixes, each of which a host can have.
+//! Which family an instance is of, and what that asks of its addresses, is in `together`.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
-use ipnet::{IpNet, Ipv4Net};
-use vipkit_core::vrrp::ADDRESSES_MAX;
+use ipnet::IpNet;
+use vipkit_core::units::Family;
 
 use crate::context::quote;
-use crate::section::Field;
+use crate::host;
+use crate::scope::{self, Scope};
+use crate::section::{About, Absent, Field, Key, Section};
 use crate::source::At;
-use crate::tree::Datum;
+use crate::tree::{Datum, Value};
 
-/// Whether an address with its prefix is of some kind.
-type Is = fn(Ipv4Net) -> bool;
+/// Most addresses of one instance.
+pub const ADDRESSES_MAX: usize = 4000;
 
-/// What no virtual address can be, and what it is called.
-const IMPOSSIBLE: &[(Is, &str)] = &[
-    (|net| net.addr().is_unspecified(), "the unspecified address"),
-    (|net| net.addr().is_loopback(), "a loopback address"),
-    (|net| net.addr().is_multicast(), "a multicast address"),
-    (|net| net.addr() == Ipv4Addr::BROADCAST, "the broadcast address"),
-    (|net| net.prefix_len() == 0, "an address whose network is the whole Internet"),
-    (|net| net.prefix_len() < 31 && net.addr() == net.network(), "the address of the network itself"),
-    (|net| net.prefix_len() < 31 && net.addr() == net.broadcast(), "the broadcast address of its network"),
-];
-
-/// The addresses in the order they are written, each with its place.
-pub(crate) fn addresses(field: &mut Field<'_, '_>) -> Option<Vec<(IpNet, At)>> {
-    let list = field.list()?;
-    if list.is_empty() || list.len() > ADDRESSES_MAX {
-        field.wrong(&list.len().to_string(), "the count in an advert is a byte, and 0 is not allowed");
-        return None;
-    }
-    let mut seen: Vec<(IpNet, At)> = Vec::new();
-    let mut complete = true;
-    for value in list {
-        let mut element = field.element(value);
-        let Some(net) = address(&mut element) else {
-            complete = false;
-            continue;
-        };
-        match seen.iter().find(|(other, _)| other.addr() == net.addr()) {
-            Some(&(_, first)) => {
-                let first = element.cx.place(first);
-                let hint = format!("the other is at {first}: keep one");
-                element.fault(&format!("has {} twice", net.addr()), hint);
-            }
-            None => seen.push((net, value.at)),
-        }
-    }
-    complete.then_some(seen)
+/// A virtual address, as the interface of an Active router has it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address {
+    /// The address with its prefix; that of the peer counts if there is one.
+    pub net: IpNet,
+    /// Its scope; over IPv6 the one that the kernel derives from the address.
+    pub scope: Scope,
+    /// Its label, 1-15 bytes, IPv4 only.
+    pub label: Option<String>,
+    /// The other end of a point-to-point link, of the same family.
+    pub peer: Option<IpNet>,
+    /// Whether the kernel makes a route to its network.
+    pub prefix_route: bool,
+    /// Whether adverts name it, if they have room.
+    pub advertise: bool,
 }
 
-fn address(field: &mut Field<'_, '_>) -> Option<IpNet> {
-    let Datum::Text(text) = &field.value.datum else {
-        return unreadable(field, field.value.datum.kind());
-    };
-    if let Ok(address) = text.parse::<Ipv4Addr>() {
-        let hint = format!("write \"{address}/24\" with the prefix of its network, or \"{address}/32\"");
+impl Address {
+    /// An address with all defaults.
+    fn new(net: IpNet) -> Self {
+        let scope = Scope::of(net.addr());
+        Self { net, scope, label: None, peer: None, prefix_route: true, advertise: true }
+    }
+}
+
+pub(crate) const KEYS: &[About] =
+    &[ADDRESS.about, SCOPE.about, LABEL.about, PEER.about, PREFIX_ROUTE.about, ADVERTISE.about];
+
+const ADDRESS: Key<IpNet> = Key {
+    about: About {
+        name: "address",
+        kind: "an address with prefix",
+        absent: Absent::Required,
+        doc: "The address.",
+    },
+    read: net,
+};
+
+const SCOPE: Key<Scope> = Key {
+    about: About {
+        name: "scope",
+        kind: "\"global\", \"site\", \"link\" or \"host\"",
+        absent: Absent::None("`\"global\"`; of IPv6 by the address"),
+        doc: "Scope of the address, IPv4 only.",
+    },
+    read: scope::read,
+};
+
+const LABEL: Key<String> = Key {
+    about: About {
+        name: "label",
+        kind: "a string of 1 to 15 bytes",
+        absent: Absent::None("the interface's name"),
+        doc: "Label of the address, such as `\"eth0:1\"`, IPv4 only.",
+    },
+    read: label,
+};
+
+const PEER: Key<IpNet> = Key {
+    about: About {
+        name: "peer",
+        kind: "an address with prefix",
+        absent: Absent::None("none"),
+        doc: "The other end of a point-to-point link, and the prefix that counts.",
+    },
+    read: peer,
+};
+
+const PREFIX_ROUTE: Key<bool> = Key {
+    about: About {
+        name: "prefix_route",
+        kind: "true or false",
+        absent: Absent::Default("true"),
+        doc: "Whether the kernel makes a route to the network of the address.",
+    },
+    read: |field| field.boolean(),
+};
+
+const ADVERTISE: Key<bool> = Key {
+    about: About {
+        name: "advertise",
+        kind: "true or false",
+        absent: Absent::Default("true"),
+        doc: "Whether adverts name the address; false holds it beside, and then it may be of the other family.",
+    },
+    read: |field| field.boolean(),
+};
+
+/// Whether an address with its prefix is of some kind.
+type Is = fn(IpNet) -> bool;
+
+/// What a prefix makes impossible, and what it is called.
+const IMPOSSIBLE: &[(Is, &str)] = &[
+    (|net| net.prefix_len() == 0, "an address whose network is the whole Internet"),
+    (|net| is_v4_network(net) && net.addr() == net.network(), "the address of the network itself"),
+    (|net| is_v4_network(net) && net.addr() == net.broadcast(), "the broadcast address of its network"),
+    // RFC 4291 §2.6.1; with 127 bits it is off (RFC 6164 §6).
+    (
+        |net| matches!(net, IpNet::V6(net) if net.prefix_len() < 127 && net.addr() == net.network()),
+        "the subnet-router anycast address",
+    ),
+];
+
+/// With 31 bits both addresses are of hosts (RFC 3021).
+fn is_v4_network(net: IpNet) -> bool {
+    matches!(net, IpNet::V4(net) if net.prefix_len() < 31)
+}
+
+/// The addresses in the order they are written, each with its place.
+pub(crate) fn read(field: &mut Field<'_, '_>) -> Option<Vec<(Address, At)>> {
+    let list = field.list()?;
+    if list.is_empty() || list.len() > ADDRESSES_MAX {
+        field.wrong(&list.len().to_string(), "an instance has one at least; spread more over several");
+        return None;
+    }
+    let read: Vec<_> = list.iter().filter_map(|value| Some((one(field, value)?, value.at))).collect();
+    (read.len() == list.len()).then_some(read)
+}
+
+fn one(field: &mut Field<'_, '_>, value: &Value) -> Option<Address> {
+    match value.datum {
+        Datum::Table(_) => table(field.listed(value, KEYS)?),
+        _ => net(&mut field.element(value)).map(Address::new),
+    }
+}
+
+fn table(mut section: Section<'_, '_>) -> Option<Address> {
+    let net = section.get(&ADDRESS);
+    let scope = section.get(&SCOPE);
+    let label = section.get(&LABEL);
+    let peer = section.get(&PEER);
+    let prefix_route = section.get(&PREFIX_ROUTE);
+    let advertise = section.get(&ADVERTISE);
+    if net.is_some_and(|net| net.addr().is_ipv6()) {
+        let only_v4 = [
+            (
+                section.has(&SCOPE),
+                section.at(&SCOPE),
+                "\"scope\" of an IPv6 address",
+                "the kernel derives it",
+            ),
+            (section.has(&LABEL), section.at(&LABEL), "\"label\" of an IPv6 address", "only IPv4 has labels"),
+        ];
+        for (_, at, what, why) in only_v4.into_iter().filter(|(has, ..)| *has) {
+            section.fault(at, what, format!("{why}: remove it"));
+        }
+    }
+    if let Some((net, peer)) = net.zip(peer) {
+        let family = Family::of(net.addr());
+        let wrong = if Family::of(peer.addr()) != family {
+            Some(("of another family than the address", format!("write an {family} address")))
+        } else if peer.addr() == net.addr() {
+            Some(("is the address itself", "write that of the other end, or remove it".to_owned()))
+        } else {
+            None
+        };
+        if let Some((what, hint)) = wrong {
+            section.fault(section.at(&PEER), &format!("\"peer\" {peer} {what}"), hint);
+        }
+    }
+    section.finish();
+    let plain = Address::new(net?);
+    Some(Address {
+        scope: scope.unwrap_or(plain.scope),
+        label,
+        peer,
+        prefix_route: prefix_route?,
+        advertise: advertise?,
+        ..plain
+    })
+}
+
+/// An address that a host can have, with its prefix.
+fn net(field: &mut Field<'_, '_>) -> Option<IpNet> {
+    let net = with_prefix(field)?;
+    let impossible = || IMPOSSIBLE.iter().find(|(is, _)| is(net)).map(|&(_, kind)| kind);
+    if let Some(kind) = host::impossible(net.addr()).or_else(impossible) {
+        host::refuse(field, &net.to_string(), kind);
+        return None;
+    }
+    Some(net)
+}
+
+/// The address of one host at the other end: its prefix is of whatever is there.
+fn peer(field: &mut Field<'_, '_>) -> Option<IpNet> {
+    let net = with_prefix(field)?;
+    if let Some(kind) = host::impossible(net.addr()) {
+        host::refuse(field, &net.to_string(), kind);
+        return None;
+    }
+    Some(net)
+}
+
+/// An address and a prefix, whatever they are.
+fn with_prefix(field: &mut Field<'_, '_>) -> Option<IpNet> {
+    if let Some(address) = host::parsed::<IpAddr>(field) {
+        let (network, host) = if address.is_ipv4() { (24, 32) } else { (64, 128) };
+        let hint =
+            format!("write \"{address}/{network}\" with the prefix of its network, or \"{address}/{host}\"");
         field.fault(&format!("has {address} without a prefix"), hint);
         return None;
     }
-    let address = text.split('/').next().unwrap_or(text);
-    if address.parse::<Ipv6Addr>().is_ok() {
-        let hint = "IPv6 addresses are not supported by this version";
-        field.fault(&format!("has the IPv6 address {}", quote(text)), hint);
-        return None;
+    let net = host::parsed(field);
+    if net.is_none() {
+        let hint = "write an address and a prefix, such as \"192.0.2.80/24\" or \"2001:db8::80/64\"";
+        host::unreadable(field, hint);
     }
-    let Ok(net) = text.parse::<Ipv4Net>() else {
-        return unreadable(field, &quote(text));
-    };
-    if let Some((_, kind)) = IMPOSSIBLE.iter().find(|(is, _)| is(net)) {
-        field.fault(&format!("has {net}, {kind}"), "write an address that a host can have");
-        return None;
-    }
-    Some(IpNet::V4(net))
+    net
 }
 
-fn unreadable(field: &mut Field<'_, '_>, found: &str) -> Option<IpNet> {
-    let hint = "write an IPv4 address and a prefix, such as \"192.0.2.80/24\"";
-    field.fault(&format!("has {found}, which is no address"), hint);
+/// A label as the kernel stores it (`IFA_LABEL`, IFNAMSIZ with its NUL).
+fn label(field: &mut Field<'_, '_>) -> Option<String> {
+    let text = field.text()?;
+    if (1..=15).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic()) {
+        return Some(text.to_owned());
+    }
+    field.wrong(&quote(text), "the interface's name, a colon and a word, such as \"eth0:1\"");
     None
 }
 
 #[cfg(test)]
 mod tests {
-    use ipnet::IpNet;
+    use super::*;
+    use crate::testing::{assert_refused, config, faults, instance, web};
 
-    use crate::testing::{assert_refused, faults, instance, web};
+    const V6: &str = "\"fe80::51/64\"";
 
     #[test]
     fn keeps_host_bits_and_order() {
         let text = web("addresses = [\"192.0.2.81/24\", \"10.0.0.0/31\", \"192.0.2.80/32\"]");
-        let expected =
-            ["192.0.2.81/24", "10.0.0.0/31", "192.0.2.80/32"].map(|net| net.parse::<IpNet>().unwrap());
-        assert_eq!(instance(&text).addresses, expected);
+        let expected = ["192.0.2.81/24", "10.0.0.0/31", "192.0.2.80/32"];
+        assert_eq!(instance(&text).addresses, expected.map(|net| Address::new(net.parse().unwrap())));
+    }
+
+    #[test]
+    fn a_table_says_more_of_an_address() {
+        let text = web("addresses = [\"192.0.2.80/24\", { address = \"192.0.2.81/24\" }, \
+                        { address = \"192.0.2.82/24\", scope = \"link\", label = \"eth0:1\", peer = \"192.0.2.99/32\", \
+                        prefix_route = false, advertise = false }]");
+        let instance = instance(&text);
+        let [plain, table, whole] = &instance.addresses[..] else { panic!("{instance:?}") };
+        assert_eq!(*plain, Address::new("192.0.2.80/24".parse().unwrap()));
+        assert_eq!(*table, Address::new("192.0.2.81/24".parse().unwrap()));
+        let expected = Address {
+            net: "192.0.2.82/24".parse().unwrap(),
+            scope: Scope::Link,
+            label: Some("eth0:1".to_owned()),
+            peer: Some("192.0.2.99/32".parse().unwrap()),
+            prefix_route: false,
+            advertise: false,
+        };
+        assert_eq!(*whole, expected);
+        assert_eq!(instance.advertised().count(), 2);
+    }
+
+    #[test]
+    fn the_scope_of_ipv6_is_that_of_the_kernel() {
+        let text = web(&format!("addresses = [{V6}, \"2001:db8::80/64\", \"fd00::1/64\", \"fec0::1/64\"]"));
+        let scopes: Vec<_> = instance(&text).addresses.iter().map(|address| address.scope).collect();
+        assert_eq!(scopes, [Scope::Link, Scope::Global, Scope::Global, Scope::Site]);
+        assert_eq!(Scope::ALL.map(Scope::number), [0, 200, 253, 254]);
     }
 
     #[test]
     fn refuses_what_no_host_can_have() {
         for (address, kind) in [
+            ("::/64", "the unspecified address"),
+            ("::1/128", "a loopback address"),
+            ("ff02::12/64", "a multicast address"),
+            ("::ffff:192.0.2.80/128", "an IPv4-mapped address"),
+            ("2001:db8::80/0", "an address whose network is the whole Internet"),
+            ("2001:db8::/64", "the subnet-router anycast address"),
             ("0.0.0.0/0", "the unspecified address"),
             ("127.0.0.1/8", "a loopback address"),
             ("224.0.0.18/24", "a multicast address"),
@@ -120,12 +309,12 @@ mod tests {
         assert_refused(&[
             (
                 "addresses = []",
-                "vipkit.toml:4:13: \"addresses\" in [vrrp.web] must be a list of 1 to 255 addresses, not 0; \
-                 the count in an advert is a byte, and 0 is not allowed",
+                "vipkit.toml:4:13: \"addresses\" in [vrrp.web] must be a list of 1 to 4000 addresses or tables, not 0; \
+                 an instance has one at least; spread more over several",
             ),
             (
                 "addresses = \"192.0.2.80/24\"",
-                "vipkit.toml:4:13: \"addresses\" in [vrrp.web] must be a list of 1 to 255 addresses, \
+                "vipkit.toml:4:13: \"addresses\" in [vrrp.web] must be a list of 1 to 4000 addresses or tables, \
                  not a string; write it in brackets: [\"...\"]",
             ),
             (
@@ -134,33 +323,86 @@ mod tests {
                  write \"192.0.2.80/24\" with the prefix of its network, or \"192.0.2.80/32\"",
             ),
             (
-                "addresses = [\"2001:db8::1/64\"]",
-                "vipkit.toml:4:14: \"addresses\" in [vrrp.web] has the IPv6 address \"2001:db8::1/64\"; \
-                 IPv6 addresses are not supported by this version",
+                "addresses = [\"fe80::51\"]",
+                "vipkit.toml:4:14: \"addresses\" in [vrrp.web] has fe80::51 without a prefix; \
+                 write \"fe80::51/64\" with the prefix of its network, or \"fe80::51/128\"",
             ),
             (
                 "addresses = [\"192.0.2.80/33\", 7]",
                 "vipkit.toml:4:14: \"addresses\" in [vrrp.web] has \"192.0.2.80/33\", which is no address; \
-                 write an IPv4 address and a prefix, such as \"192.0.2.80/24\"\n\
+                 write an address and a prefix, such as \"192.0.2.80/24\" or \"2001:db8::80/64\"\n\
                  vipkit.toml:4:31: \"addresses\" in [vrrp.web] has an integer, which is no address; \
-                 write an IPv4 address and a prefix, such as \"192.0.2.80/24\"",
+                 write an address and a prefix, such as \"192.0.2.80/24\" or \"2001:db8::80/64\"",
             ),
             (
                 "addresses = [\"192.0.2.80/24\", \"192.0.2.80/32\"]",
-                "vipkit.toml:4:31: \"addresses\" in [vrrp.web] has 192.0.2.80 twice; \
-                 the other is at vipkit.toml:4:14: keep one",
+                "vipkit.toml:4:31: address 192.0.2.80 is taken on \"eth0\" already, at vipkit.toml:4:14; \
+                 an address belongs to one instance, once",
             ),
         ]);
     }
 
     #[test]
-    fn an_advert_has_room_for_255() {
+    fn refuses_what_an_address_cannot_have() {
+        let refused = |table: &str, expected: &str| {
+            assert_eq!(
+                faults(&web(&format!("addresses = [{V6}, {{ {table} }}]"))),
+                format!("vipkit.toml:{expected}")
+            );
+        };
+        refused(
+            "address = \"fe80::52/64\", scope = \"site\", label = \"eth0:1\"",
+            "4:64: \"scope\" of an IPv6 address in [[vrrp.web.addresses]]; the kernel derives it: remove it\n\
+             vipkit.toml:4:80: \"label\" of an IPv6 address in [[vrrp.web.addresses]]; only IPv4 has labels: remove it",
+        );
+        refused(
+            "address = \"fe80::52/64\", peer = \"192.0.2.1/32\"",
+            "4:63: \"peer\" 192.0.2.1/32 of another family than the address in [[vrrp.web.addresses]]; \
+             write an IPv6 address",
+        );
+        refused(
+            "address = \"192.0.2.81/24\", advertise = false, peer = \"192.0.2.81/32\"",
+            "4:84: \"peer\" 192.0.2.81/32 is the address itself in [[vrrp.web.addresses]]; \
+             write that of the other end, or remove it",
+        );
+        refused(
+            "scope = \"nowhere\", peer = \"::1/64\", label = \"\", adress = 1",
+            "4:29: [[vrrp.web.addresses]] has no \"address\"; it is required, and must be an address with prefix\n\
+             vipkit.toml:4:39: \"scope\" in [[vrrp.web.addresses]] must be \"global\", \"site\", \"link\" or \"host\", \
+             not \"nowhere\"; known here: global, site, link, host\n\
+             vipkit.toml:4:57: \"peer\" in [[vrrp.web.addresses]] has ::1/64, a loopback address; \
+             write an address that a host can have\n\
+             vipkit.toml:4:75: \"label\" in [[vrrp.web.addresses]] must be a string of 1 to 15 bytes, not \"\"; \
+             the interface's name, a colon and a word, such as \"eth0:1\"\n\
+             vipkit.toml:4:79: unknown key \"adress\" in [[vrrp.web.addresses]]; did you mean \"address\"?",
+        );
+        refused(
+            "address = \"fe80::51/128\"",
+            "4:29: address fe80::51 is taken on \"eth0\" already, at vipkit.toml:4:14; \
+             an address belongs to one instance, once",
+        );
+    }
+
+    #[test]
+    fn their_number_is_bounded() {
         let list = |count: usize| {
             let addresses: Vec<_> =
                 (0..count).map(|n| format!("\"10.0.{}.{}/8\"", n / 100, n % 100 + 1)).collect();
             web(&format!("addresses = [{}]", addresses.join(", ")))
         };
-        assert_eq!(instance(&list(255)).addresses.len(), 255);
-        assert!(faults(&list(256)).contains("must be a list of 1 to 255 addresses, not 256"));
+        assert_eq!(instance(&list(ADDRESSES_MAX)).addresses.len(), 4000);
+        assert!(
+            faults(&list(ADDRESSES_MAX + 1))
+                .contains("must be a list of 1 to 4000 addresses or tables, not 4001")
+        );
+    }
+
+    #[test]
+    fn their_order_counts_even_if_they_are_tables() {
+        let list = |hosts: [u8; 2]| {
+            let [one, two] = hosts.map(|host| format!("{{ address = \"192.0.2.{host}/24\" }}"));
+            web(&format!("addresses = [{one}, {two}]"))
+        };
+        assert_ne!(config(&list([80, 81])).digest, config(&list([81, 80])).digest);
     }
 }

@@ -1,113 +1,80 @@
-//! `authentication` of an instance: the simple password of version 2. Whatever is wrong, no message
-//! shows what stands in this table: it may be a secret in the wrong place.
+//! `authentication` of an instance: how routers of one virtual router know each other. What each type is told is in its
+//! own file in `authentication/`. Whatever is wrong, no message shows what stands in this table: it may be a secret in
+//! the wrong place.
 
-use std::path::{Path, PathBuf};
+pub(crate) mod hmac;
+pub(crate) mod key;
+pub(crate) mod pass;
 
-use vipkit_core::vrrp::SimplePassword;
+use vipkit_core::units::Interval;
+use vipkit_core::vrrp::{Authentication, SimplePassword};
 
-use crate::context::quote;
-use crate::section::{About, Absent, Field, Key};
+use crate::section::{About, Absent, Field, Key, Section};
 
-pub(crate) const KEYS: &[About] = &[TYPE.about, KEY.about, KEY_FILE.about];
+/// A type: its name, the keys that it alone has, and how they are read.
+struct Row {
+    name: &'static str,
+    keys: &'static [About],
+    read: fn(&mut Section<'_, '_>) -> Option<Draft>,
+}
 
-const TYPE: Key<()> = Key {
+const TYPES: &[Row] = &[
+    Row { name: "pass", keys: pass::KEYS, read: pass::read },
+    Row { name: "hmac", keys: hmac::KEYS, read: hmac::read },
+];
+
+pub(crate) const KEYS: &[About] = &[TYPE.about];
+
+const TYPE: Key<&Row> = Key {
     about: About {
         name: "type",
-        kind: "\"pass\"",
+        kind: "\"pass\" or \"hmac\"",
         absent: Absent::Required,
-        doc: "The simple password of RFC 2338, sent in clear: it tells routers apart, it keeps nobody out.",
+        doc: "How they know each other; the other keys of each type are below.",
     },
     read: kind,
 };
 
-const KEY: Key<SimplePassword> = Key {
-    about: About {
-        name: "key",
-        kind: "a string of 1 to 8 bytes",
-        absent: Absent::None("none: see `key_file`"),
-        doc: "The password.",
-    },
-    read: |field| {
-        let text = field.text()?;
-        password(field, text.as_bytes())
-    },
-};
+/// What is written down: the rest depends on the instance.
+pub(crate) enum Draft {
+    Pass(SimplePassword),
+    Hmac(hmac::Draft),
+}
 
-const KEY_FILE: Key<SimplePassword> = Key {
-    about: About {
-        name: "key_file",
-        kind: "the absolute path of a file",
-        absent: Absent::None("none: see `key`"),
-        doc: "File that holds the password and nothing else; a newline at its end does not count.",
-    },
-    read: key_file,
-};
+impl Draft {
+    pub fn complete(self, interval: Interval) -> Authentication {
+        match self {
+            Self::Pass(password) => Authentication::Pass(password),
+            Self::Hmac(hmac) => Authentication::Hmac(hmac.complete(interval)),
+        }
+    }
+}
 
-pub(crate) fn read(field: &mut Field<'_, '_>) -> Option<SimplePassword> {
-    let mut section = field.section(KEYS)?;
+pub(crate) fn read(field: &mut Field<'_, '_>) -> Option<Draft> {
+    let mut section = field.section(KEYS)?.hidden();
     let kind = section.get(&TYPE);
-    let (key, key_file) = (section.get(&KEY), section.get(&KEY_FILE));
-    match (section.has(&KEY), section.has(&KEY_FILE)) {
-        (true, true) => {
-            section.fault(section.at(&KEY_FILE), "both \"key\" and \"key_file\"", "keep one of them")
-        }
-        (false, false) => section.lacks("neither \"key\" nor \"key_file\"", "add one of them"),
-        _ => {}
+    match kind {
+        Some(row) => section.know(row.keys),
+        // Whose keys these are cannot be told, so none is called unknown that any type has.
+        None => TYPES.iter().for_each(|row| section.know(row.keys)),
     }
-    section.finish_unnamed();
-    kind.and(key.or(key_file))
+    let draft = kind.and_then(|row| (row.read)(&mut section));
+    section.finish();
+    draft
 }
 
-fn kind(field: &mut Field<'_, '_>) -> Option<()> {
-    let hint = match field.text()? {
-        "pass" => return Some(()),
-        "PASS" => "write it in small letters",
-        "ah" | "AH" => "AH is not supported: use \"pass\", or version = 3 without authentication",
-        _ => "it is the only type there is",
-    };
-    field.fault("must be \"pass\"", hint);
-    None
-}
-
-fn key_file(field: &mut Field<'_, '_>) -> Option<SimplePassword> {
-    let path = PathBuf::from(field.text()?);
-    if !path.is_absolute() {
-        field.fault("must be an absolute path", "start it with /");
-        return None;
+fn kind(field: &mut Field<'_, '_>) -> Option<&'static Row> {
+    let text = field.text()?;
+    let row = TYPES.iter().find(|row| row.name == text);
+    if row.is_none() {
+        let hint = match text.to_ascii_lowercase().as_str() {
+            "pass" | "hmac" => "write it in small letters",
+            "ah" => "AH (RFC 2338) is not supported: use \"hmac\", or \"pass\" with version 2",
+            _ => "those are the types there are",
+        };
+        field.fault("must be \"pass\" or \"hmac\"", hint);
     }
-    match field.cx.read_key(&path) {
-        Ok((bytes, doubt)) => {
-            if let Some(doubt) = doubt {
-                field.cx.warn(field.value.at, doubt);
-            }
-            password(field, without_newline(&bytes))
-        }
-        Err((what, hint)) => {
-            field.fault(&format!("cannot be used: {what}"), hint);
-            None
-        }
-    }
-}
-
-fn password(field: &mut Field<'_, '_>, bytes: &[u8]) -> Option<SimplePassword> {
-    let password = SimplePassword::new(bytes);
-    if password.is_none() && bytes.is_empty() {
-        field.fault("is an empty password", "a password has 1 to 8 bytes");
-    } else if password.is_none() {
-        let hint = "give its first 8 bytes: keepalived cuts a longer one to them";
-        field.fault("is a password of more than 8 bytes", hint);
-    }
-    password
-}
-
-fn without_newline(bytes: &[u8]) -> &[u8] {
-    let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    line.strip_suffix(b"\r").unwrap_or(line)
-}
-
-/// What [`parse`](crate::parse) says of a key file, as it opens none.
-pub(crate) fn not_read(path: &Path) -> crate::context::KeyFile {
-    Err((format!("{} is not read from text alone", quote(&path.to_string_lossy())), "use \"key\"".into()))
+    row
 }
 
 #[cfg(test)]
@@ -149,13 +116,17 @@ mod tests {
                  write it in quotes",
             ),
             (
+                "{ type = \"pass\", key = 1111 }",
+                "6:41: \"key\" in [vrrp.web.authentication] must be a string of 1 to 8 bytes, not an integer; \
+                 write it in quotes",
+            ),
+            (
                 "{ type = \"pass\" }",
                 "6:1: [vrrp.web.authentication] has neither \"key\" nor \"key_file\"; add one of them",
             ),
             (
                 "{ type = \"pass\", key = \"1111\", key_file = \"/key\" }",
-                "6:60: \"key_file\" in [vrrp.web.authentication] cannot be used: \
-                 \"/key\" is not read from text alone; use \"key\"\n\
+                "6:60: \"key_file\" in [vrrp.web.authentication] is not read from text alone; use \"key\"\n\
                  vipkit.toml:6:60: both \"key\" and \"key_file\" in [vrrp.web.authentication]; \
                  keep one of them",
             ),
@@ -166,20 +137,20 @@ mod tests {
             ),
             (
                 "{ key = \"1111\" }",
-                "6:1: [vrrp.web.authentication] has no \"type\"; it is required, and must be \"pass\"",
+                "6:1: [vrrp.web.authentication] has no \"type\"; it is required, and must be \"pass\" or \"hmac\"",
             ),
             (
                 "{ type = \"ah\", key = \"1111\" }",
-                "6:27: \"type\" in [vrrp.web.authentication] must be \"pass\"; \
-                 AH is not supported: use \"pass\", or version = 3 without authentication",
+                "6:27: \"type\" in [vrrp.web.authentication] must be \"pass\" or \"hmac\"; \
+                 AH (RFC 2338) is not supported: use \"hmac\", or \"pass\" with version 2",
             ),
             (
                 "{ type = \"PASS\", key = \"1111\" }",
-                "6:27: \"type\" in [vrrp.web.authentication] must be \"pass\"; write it in small letters",
+                "6:27: \"type\" in [vrrp.web.authentication] must be \"pass\" or \"hmac\"; write it in small letters",
             ),
             (
                 "{ type = \"1111\", key = \"1111\" }",
-                "6:27: \"type\" in [vrrp.web.authentication] must be \"pass\"; it is the only type there is",
+                "6:27: \"type\" in [vrrp.web.authentication] must be \"pass\" or \"hmac\"; those are the types there are",
             ),
             (
                 "{ type = \"pass\", key_file = \"key\" }",
@@ -187,8 +158,7 @@ mod tests {
             ),
             (
                 "{ type = \"pass\", key_file = \"/key\" }",
-                "6:46: \"key_file\" in [vrrp.web.authentication] cannot be used: \
-                 \"/key\" is not read from text alone; use \"key\"",
+                "6:46: \"key_file\" in [vrrp.web.authentication] is not read from text alone; use \"key\"",
             ),
             (
                 "\"1111\"",
@@ -200,22 +170,33 @@ mod tests {
         }
     }
 
+    /// What may stand before a secret, and the end of a table that it begins.
+    const TABLES: &[(&str, &str)] = &[
+        ("", ""),
+        ("type = \"pass\", ", ""),
+        ("type = \"ah\", ", ""),
+        ("type = \"hmac\", ", ""),
+        ("type = \"hmac\", keys = [{ id = 1, ", "}]"),
+        ("type = \"hmac\", keys = [", "]"),
+    ];
+
     proptest! {
-        /// Whatever surrounds it, valid or broken, a password is in no message and no debug text.
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        /// Whatever surrounds it, valid or broken, a secret is in no message and no debug text.
         #[test]
-        fn a_password_is_never_shown(
-            password in "Q[A-Z]{5,12}",
-            before in "(type = \"(pass|ah)\", )?(key_file = )?",
-            key in "(key = |kye = |type = |key_file = |key |= |)",
-            quotes in "(\"|'|\"\"\"|)",
-            after in "(|, key = 1|\\}|\n\\[x|\")",
+        fn a_secret_is_never_shown(
+            secret in "Q[A-Z]{5,40}",
+            (begin, end) in proptest::sample::select(TABLES),
+            key in "((key|kye|type|key_file|id|credential|mode|keys|active_key|replay_protection|time_window) = |key |= |)",
+            quotes in proptest::sample::select(vec!["\"", "\"", "\"", "'", "\"\"\"", ""]),
+            after in proptest::sample::select(vec!["", "", "", ", key = 1", "}", "\n[x", "\""]),
         ) {
-            let text = with(&format!("{{ {before}{key}{quotes}{password}{quotes}{after} }}"));
+            let text = with(&format!("{{ {begin}{key}{quotes}{secret}{quotes}{after}{end} }}"));
             let shown = match crate::parse(&sources(&[&text])) {
                 Ok(config) => format!("{config:?}"),
                 Err(faults) => format!("{faults} {faults:?}"),
             };
-            prop_assert!(!shown.contains(&password), "{shown}");
+            prop_assert!(!shown.contains(&secret), "{shown}");
         }
     }
 }

@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use crate::authentication::not_read;
 use crate::check::{self, Check};
-use crate::context::{Context, KeyReader};
+use crate::context::Context;
 use crate::digest::Digest;
 use crate::fault::{Fault, Faults};
+use crate::instance::Instance;
 use crate::ipvs::{self, Ipvs};
 use crate::node::{self, Node};
+use crate::secret::SecretReader;
 use crate::section::{About, Absent, Key, Section};
 use crate::service::{self, Service, Services};
 use crate::source::{Source, Sources};
 use crate::syntax;
 use crate::tree::{Table, merge};
-use crate::vrrp::{self, Instance};
+use crate::vrrp;
 
 /// A valid configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,21 +86,22 @@ const IPVS: Key<Ipvs> = Key {
 
 /// Reads a configuration from text; the tables of all sources merge, and their order does not matter.
 ///
-/// A `key_file` is a fault here: only [`load`](crate::load) opens files.
+/// It opens nothing: the keys of HMACs are left out, and a password in a file is a fault. [`load`](crate::load) reads
+/// them.
 ///
 /// # Errors
 /// All faults that can be seen at once.
 pub fn parse(sources: &[Source]) -> Result<Config, Faults> {
-    parse_with(sources, Vec::new(), &mut not_read)
+    parse_with(sources, Vec::new(), &mut |_| Ok(None))
 }
 
-/// [`parse`] with the faults of sources that could not be read, and with a way to read key files.
+/// [`parse`] with the faults of sources that could not be read, and with a way to read secrets.
 pub(crate) fn parse_with(
     sources: &[Source],
     mut unread: Vec<Fault>,
-    key_reader: &mut KeyReader<'_>,
+    secret_reader: &mut SecretReader<'_>,
 ) -> Result<Config, Faults> {
-    let mut cx = Context::new(Sources::new(sources), !unread.is_empty(), key_reader);
+    let mut cx = Context::new(Sources::new(sources), !unread.is_empty(), secret_reader);
     let tables: Vec<_> = sources
         .iter()
         .enumerate()
@@ -255,6 +257,15 @@ addresses = [\"192.168.4.82/24\"]
         "[vrrp.a.garp]\nrepeat = 2\n",
         "[vrrp.b]\nversion = 2\ninterface = \"eth1\"\nvirtual_router_id = 1\naddresses = [\"192.0.2.1/24\"]\n",
         "[vrrp.b.authentication]\nkey = \"1111\"\ntype = \"pass\"\n",
+        "[vrrp.d]\ninterface = \"eth1\"\nvirtual_router_id = 1\naddresses = [{ address = \"fe80::1/64\" }, { address = \"::2/64\" }]\n\
+         unicast_peers = [\"fe80::3\", { min_ttl = 255, address = \"fe80::2\" }]\nvirtual_mac = { interface = \"d\" }\n",
+        "[vrrp.d.authentication]\nactive_key = 1\ntype = \"hmac\"\n",
+        "[[vrrp.d.authentication.keys]]\nid = 1\ncredential = \"a\"\n",
+        "[[vrrp.d.authentication.keys]]\nid = 2\nkey_file = \"/b\"\n",
+        "[[vrrp.d.routes]]\nto = \"default\"\nvia = \"fe80::9\"\n",
+        "[[vrrp.d.routes]]\nto = \"10.0.0.0/8\"\n",
+        "[[vrrp.d.rules]]\nfwmark = 1\npriority = 2\ntable = 3\n",
+        "[[vrrp.d.rules]]\nfwmark = 1\npriority = 1\ntable = 3\n",
         "[vrrp.c]\naddresses = [\"198.51.100.1/32\"]\nvirtual_router_id = 2\ninterface = \"eth0\"\npriority = 255\n",
         "[check.nginx]\ntarget = \"127.0.0.1:80\"\ntype = \"tcp\"\n",
         "[check.up]\ntype = \"tcp\"\nretries = 0\n",
@@ -315,6 +326,8 @@ addresses = [\"192.168.4.82/24\"]
                     "[vrrp.web]\n", "[vrrp.web.garp]\n", "[[vrrp]]\n", "[node]\n", "vrrp", "name = ", "\"eth0\"",
                     "interface = ", "virtual_router_id = ", "priority = ", "addresses = ", "version = ",
                     "advertisement_interval = ", "authentication = ", "key_file = ", "type = ", "garp = ",
+                    "[[vrrp.web.routes]]\n", "[[vrrp.web.rules]]\n", "[[vrrp.web.addresses]]\n", "unicast_peers = ",
+                    "virtual_mac = ", "source_address = ", "keys = ", "to = ", "via = ", "\"hmac\"", "\"fe80::1/64\"",
                     "[check.up]\n", "[[service]]\n", "[[service.server]]\n", "[ipvs]\n", "address = ", "forward = ",
                     "check = ", "server = ", "target = ", "interval = ", "persistence = ", "scheduler = ",
                     "\"192.0.2.80:80\"", "\"dr\"", "\"tcp\"", "\"up\"", "{type=\"tcp\"}", "{address=\"192.0.2.81:80\"}",
@@ -335,6 +348,37 @@ addresses = [\"192.168.4.82/24\"]
         ) {
             let text = web(&format!("{key} = {value}"));
             let _ = parse(&sources(&[&text])).map_err(|faults| assert!(faults.iter().count() > 0));
+        }
+
+        /// And in each table of an instance.
+        #[test]
+        fn arbitrary_values_of_instances_never_panic(
+            (table, key) in proptest::sample::select(
+                [
+                    ("addresses", crate::address::KEYS),
+                    ("unicast_peers", crate::unicast::KEYS),
+                    ("virtual_mac", crate::virtual_mac::KEYS),
+                    ("authentication", crate::authentication::hmac::KEYS),
+                    ("keys", crate::authentication::key::KEYS),
+                    ("routes", crate::route::KEYS),
+                    ("rules", crate::rule::KEYS),
+                ]
+                .into_iter()
+                .flat_map(|(table, keys)| keys.iter().map(move |about| (table, about.name)))
+                .collect::<Vec<_>>(),
+            ),
+            value in prop_oneof![
+                "\"[0-9a-fx.:/ ]{0,30}\"", "\"[0-9a-f:]{1,20}/[0-9]{1,3}\"", "\"[0-9]{1,3}(\\.[0-9]{1,3}){3}/[0-9]{1,2}\"",
+                "\"[0-9]{1,4}(ms|s|m)\"", "-?[0-9]{1,25}", "true|false", "\\[[0-9\"{}]{0,9}\\]", "\\{[a-z_]{0,9}=.\\}",
+            ],
+        ) {
+            let text = match table {
+                "virtual_mac" => format!("virtual_mac = {{ {key} = {value} }}"),
+                "authentication" => format!("authentication = {{ type = \"hmac\", {key} = {value} }}"),
+                "keys" => format!("authentication = {{ type = \"hmac\", keys = [{{ {key} = {value} }}] }}"),
+                _ => format!("{table} = [{{ {key} = {value} }}]"),
+            };
+            let _ = parse(&sources(&[&web(&text)])).map_err(|faults| assert!(faults.iter().count() > 0));
         }
 
         /// And in a service, its check, its persistence and its server.

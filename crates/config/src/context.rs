@@ -1,24 +1,18 @@
 //! What one reading of the configuration carries along: the sources, the faults and warnings found so far,
-//! and the way to key files. It decides which faults are worth showing, not what is a fault.
+//! and the way to secrets. It decides which faults are worth showing, not what is a fault.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use crate::fault::{FAULTS_MAX, Fault, Place};
+use crate::secret::{Found, Kept, SecretReader};
 use crate::source::{At, Sources};
-
-/// A secret's bytes, and what is doubtful about the file they are from; or what is wrong with it and a hint.
-pub(crate) type KeyFile = Result<(Vec<u8>, Option<Doubt>), Doubt>;
 
 /// What is wrong or doubtful, and what to do about it.
 pub(crate) type Doubt = (String, String);
 
-/// Opens key files. A parameter, so that parsing itself stays free of input and output.
-pub(crate) type KeyReader<'s> = dyn FnMut(&Path) -> KeyFile + 's;
-
 pub(crate) struct Context<'s> {
     sources: Sources<'s>,
-    key_reader: &'s mut KeyReader<'s>,
+    secret_reader: &'s mut SecretReader<'s>,
     faults: Vec<(At, Fault)>,
     warnings: Vec<(At, Fault)>,
     /// Lines (source, line) with a syntax error: what else is said of them would only repeat it.
@@ -28,10 +22,10 @@ pub(crate) struct Context<'s> {
 }
 
 impl<'s> Context<'s> {
-    pub fn new(sources: Sources<'s>, incomplete: bool, key_reader: &'s mut KeyReader<'s>) -> Self {
+    pub fn new(sources: Sources<'s>, incomplete: bool, secret_reader: &'s mut SecretReader<'s>) -> Self {
         Self {
             sources,
-            key_reader,
+            secret_reader,
             faults: Vec::new(),
             warnings: Vec::new(),
             broken_lines: BTreeSet::new(),
@@ -43,8 +37,8 @@ impl<'s> Context<'s> {
         self.sources.place(at)
     }
 
-    pub fn read_key(&mut self, path: &Path) -> KeyFile {
-        (self.key_reader)(path)
+    pub fn read_secret(&mut self, kept: Kept<'_>) -> Found {
+        (self.secret_reader)(kept)
     }
 
     /// A rule is broken.

@@ -6,11 +6,11 @@ use std::fmt;
 use sha2::{Digest as _, Sha256};
 use vipkit_core::vrrp::{Authentication, SimplePassword};
 
-use crate::tree::{Datum, Table};
-use crate::vrrp::Instance;
+use crate::instance::Instance;
+use crate::tree::{Datum, Table, Value, is_set};
 
-/// SHA-256 over the values of a configuration, passwords from key files included. Shown as its first
-/// 12 hexadecimal digits.
+/// SHA-256 over the values of a configuration, passwords from files included, keys of HMACs not: everyone may see it,
+/// and could try guesses. Shown as its first 12 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest([u8; 32]);
 
@@ -21,7 +21,7 @@ impl Digest {
         add_table(&mut hash, table);
         for instance in instances {
             match &instance.authentication {
-                Authentication::None => hash.update([0; 8]),
+                Authentication::None | Authentication::Hmac(_) => hash.update([0; 8]),
                 Authentication::Pass(password) => hash.update(SimplePassword::wire(password)),
             }
         }
@@ -50,12 +50,6 @@ fn add(hash: &mut Sha256, datum: &Datum) {
             hash.update(number.to_be_bytes());
         }
         Datum::Boolean(truth) => hash.update(if *truth { b"t" } else { b"f" }),
-        Datum::List(values) if datum.is_set() => {
-            let mut digests: Vec<_> = values.iter().map(|value| alone(&value.datum)).collect();
-            digests.sort_unstable();
-            add_head(hash, b"u", digests.len());
-            digests.iter().for_each(|digest| hash.update(digest));
-        }
         Datum::List(values) => {
             add_head(hash, b"l", values.len());
             values.iter().for_each(|value| add(hash, &value.datum));
@@ -63,6 +57,14 @@ fn add(hash: &mut Sha256, datum: &Datum) {
         Datum::Table(table) => add_table(hash, table),
         Datum::Float | Datum::Date => hash.update(b"o"),
     }
+}
+
+/// Without an order.
+fn add_set(hash: &mut Sha256, values: &[Value]) {
+    let mut digests: Vec<_> = values.iter().map(|value| alone(&value.datum)).collect();
+    digests.sort_unstable();
+    add_head(hash, b"u", digests.len());
+    digests.iter().for_each(|digest| hash.update(digest));
 }
 
 fn alone(datum: &Datum) -> [u8; 32] {
@@ -75,7 +77,10 @@ fn add_table(hash: &mut Sha256, table: &Table) {
     add_head(hash, b"m", table.len());
     for (key, entry) in table {
         add_text(hash, key);
-        add(hash, &entry.value.datum);
+        match &entry.value.datum {
+            Datum::List(values) if is_set(key, values) => add_set(hash, values),
+            datum => add(hash, datum),
+        }
     }
 }
 

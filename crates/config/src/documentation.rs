@@ -1,7 +1,10 @@
 //! The manual against the keys: each is described, and nothing else is.
 
 use crate::section::{About, Absent};
-use crate::{authentication, check, config, garp, ipvs, node, persistence, server, service, vrrp};
+use crate::{
+    address, authentication, check, config, garp, ipvs, node, persistence, route, rule, server, service,
+    unicast, virtual_mac, vrrp,
+};
 
 const MANUAL: &str = include_str!("../../../docs/configuration.md");
 const MAN_PAGE: &str = include_str!("../../../docs/man/vipkit.toml.5");
@@ -10,7 +13,15 @@ const MAN_PAGE: &str = include_str!("../../../docs/man/vipkit.toml.5");
 const TABLES: &[(&str, &[About])] = &[
     ("[node]", node::KEYS),
     ("[vrrp.NAME]", vrrp::KEYS),
+    ("[[vrrp.NAME.addresses]]", address::KEYS),
     ("[vrrp.NAME.authentication]", authentication::KEYS),
+    ("[vrrp.NAME.authentication] of type pass", authentication::pass::KEYS),
+    ("[vrrp.NAME.authentication] of type hmac", authentication::hmac::KEYS),
+    ("[[vrrp.NAME.authentication.keys]]", authentication::key::KEYS),
+    ("[[vrrp.NAME.unicast_peers]]", unicast::KEYS),
+    ("[vrrp.NAME.virtual_mac]", virtual_mac::KEYS),
+    ("[[vrrp.NAME.routes]]", route::KEYS),
+    ("[[vrrp.NAME.rules]]", rule::KEYS),
     ("[vrrp.NAME.garp]", garp::KEYS),
     ("[check.NAME]", check::KEYS),
     ("[check.NAME] of type tcp", check::tcp::KEYS),
@@ -30,7 +41,7 @@ fn row(about: &About) -> String {
     format!("| `{}` | {} | {absent} | {} |", about.name, about.kind, about.doc)
 }
 
-/// The heading of a table in the manual; a kind of check is one of its own.
+/// The heading of a table in the manual; a type is one of its own.
 fn heading(table: &str) -> String {
     match table.split_once(" of type ") {
         Some((table, kind)) => format!("## `{table}` of type `{kind}`"),
@@ -99,7 +110,8 @@ fn the_examples_are_configurations_without_warnings() {
     let mut examples = 0;
     for file in std::fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();
-        let config = crate::load(&path).unwrap_or_else(|faults| panic!("{faults}"));
+        let config =
+            crate::load(&path, crate::Credentials::Unread).unwrap_or_else(|faults| panic!("{faults}"));
         assert_eq!(config.warnings, [], "{}", path.display());
         examples += 1;
     }

@@ -52,6 +52,17 @@ pub(crate) fn between(field: &mut Field<'_, '_>, range: RangeInclusive<Duration>
     None
 }
 
+/// A duration of whole seconds, of a range.
+pub(crate) fn seconds(field: &mut Field<'_, '_>, range: RangeInclusive<Duration>) -> Option<Duration> {
+    let length = between(field, range)?;
+    if length.subsec_nanos() != 0 {
+        let whole = Duration::from_secs(length.as_secs());
+        field.wrong(&show(length), format!("the nearest below is {}", show(whole)));
+        return None;
+    }
+    Some(length)
+}
+
 /// A duration as the configuration would write it.
 pub(crate) fn show(length: Duration) -> String {
     format!("\"{}\"", humantime::format_duration(length))

@@ -1,14 +1,16 @@
-//! The files of a configuration: vipkit.toml and, beside it, conf.d/*.toml; and the key files they name.
-//! The only file of this crate that does input. Reads regular files alone, and none beyond a bound.
+//! The files of a configuration: vipkit.toml and, beside it, conf.d/*.toml; and the secrets that they name.
+//! With its child the only file of this crate that does input. Reads regular files alone, and none beyond a bound.
+
+mod secrets;
 
 use std::fs::{self, Metadata};
 use std::io::Read as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::config::{Config, parse_with};
-use crate::context::{Doubt, KeyFile, quote};
+use crate::context::Doubt;
 use crate::fault::{Fault, Faults, Place};
+use crate::secret::SecretReader;
 use crate::source::{At, Source, Sources};
 
 /// Where the daemons look for the configuration.
@@ -18,11 +20,25 @@ pub const FILE_BYTES_MAX: usize = 8 << 20;
 /// Most files in conf.d.
 pub const CONF_D_FILES_MAX: usize = 1024;
 
-/// Reads the configuration from a file and the `conf.d` folder beside it.
+/// What becomes of the credentials that a configuration names: keys that systemd gives to one daemon alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credentials {
+    /// They are read from `$CREDENTIALS_DIRECTORY`; one that is not there is a fault.
+    Required,
+    /// Not read, and their keys left out: for whoever only looks at the configuration, or has no use for them.
+    Unread,
+}
+
+/// Reads the configuration from a file and the `conf.d` folder beside it, and the key files and credentials it names.
 ///
 /// # Errors
 /// All faults that can be seen at once, those of files that cannot be read included.
-pub fn load(path: &Path) -> Result<Config, Faults> {
+pub fn load(path: &Path, credentials: Credentials) -> Result<Config, Faults> {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    load_with(path, &mut |kept| secrets::read(kept, credentials, folder.as_deref()))
+}
+
+fn load_with(path: &Path, secret_reader: &mut SecretReader<'_>) -> Result<Config, Faults> {
     let mut faults = Vec::new();
     let mut sources = Vec::new();
     let conf_d = path.parent().unwrap_or(Path::new("")).join("conf.d");
@@ -36,7 +52,7 @@ pub fn load(path: &Path) -> Result<Config, Faults> {
             Err(fault) => faults.push(fault),
         }
     }
-    parse_with(&sources, faults, &mut key_file)
+    parse_with(&sources, faults, secret_reader)
 }
 
 /// The regular files *.toml of conf.d by name, hidden ones left out; none if there is no such folder.
@@ -78,17 +94,6 @@ fn source(path: &Path) -> Result<Source, Fault> {
     Err(Fault { place, what: "not UTF-8".to_owned(), hint: Some("save the file as UTF-8".to_owned()) })
 }
 
-/// The bytes of a key file, and a warning if everyone can read it.
-fn key_file(path: &Path) -> KeyFile {
-    const KEY_FILE_BYTES_MAX: usize = 4096;
-    let shown = quote(&path.to_string_lossy());
-    let (bytes, metadata) =
-        read(path, KEY_FILE_BYTES_MAX).map_err(|(what, hint)| (format!("{shown}: {what}"), hint))?;
-    let doubt = (metadata.permissions().mode() & 0o004 != 0)
-        .then(|| (format!("everyone can read the key file {shown}"), "take it away: chmod o-r".to_owned()));
-    Ok((bytes, doubt))
-}
-
 fn read(path: &Path, most: usize) -> Result<(Vec<u8>, Metadata), Doubt> {
     let cannot_read = |error: std::io::Error| {
         let hint = match error.kind() {
@@ -120,8 +125,6 @@ fn whole(path: &Path, what: String, hint: String) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use vipkit_core::vrrp::{Authentication, SimplePassword};
-
     use super::*;
     use crate::testing::{config, web};
 
@@ -140,7 +143,7 @@ mod tests {
     }
 
     fn loaded(folder: &tempfile::TempDir) -> Result<Config, Faults> {
-        load(&folder.path().join("vipkit.toml"))
+        load(&folder.path().join("vipkit.toml"), Credentials::Unread)
     }
 
     /// The faults, with the folder's path left out.
@@ -203,66 +206,6 @@ mod tests {
         files.push(("vipkit.toml", b""));
         assert_eq!(faults(&folder(&files)), "conf.d: more than 1024 files; join some of them");
         assert!(loaded(&folder(&files[1..])).is_ok());
-    }
-
-    /// vipkit.toml with a key file of this content and mode.
-    fn with_key_file(content: &[u8], mode: u32) -> tempfile::TempDir {
-        let folder = folder(&[("key", content)]);
-        let key = folder.path().join("key");
-        fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
-        let authentication = format!("{{ type = \"pass\", key_file = {key:?} }}");
-        let text = web(&format!("version = 2\nauthentication = {authentication}"));
-        fs::write(folder.path().join("vipkit.toml"), text).unwrap();
-        folder
-    }
-
-    #[test]
-    fn a_key_file_holds_a_password() {
-        for content in ["1111", "1111\n", "1111\r\n"] {
-            let config = loaded(&with_key_file(content.as_bytes(), 0o640)).unwrap();
-            let expected = Authentication::Pass(SimplePassword::new(b"1111").unwrap());
-            assert_eq!(config.vrrp["web"].authentication, expected);
-            assert_eq!(config.warnings, []);
-        }
-    }
-
-    #[test]
-    fn the_digest_sees_a_changed_key_file() {
-        let folder = with_key_file(b"1111", 0o640);
-        let before = loaded(&folder).unwrap().digest;
-        fs::write(folder.path().join("key"), "1112").unwrap();
-        assert_ne!(loaded(&folder).unwrap().digest, before);
-    }
-
-    #[test]
-    fn a_key_file_that_everyone_can_read_is_a_warning() {
-        let folder = with_key_file(b"1111", 0o644);
-        let warnings = loaded(&folder).unwrap().warnings;
-        let path = folder.path().display();
-        assert_eq!(warnings.len(), 1);
-        assert_eq!(
-            warnings[0].to_string(),
-            format!(
-                "{path}/vipkit.toml:6:46: everyone can read the key file \"{path}/key\"; take it away: chmod o-r"
-            )
-        );
-    }
-
-    #[test]
-    fn a_key_file_that_holds_no_password_is_a_fault() {
-        let place = "vipkit.toml:6:46: \"key_file\" in [vrrp.web.authentication]";
-        let long = with_key_file(b"123456789", 0o600);
-        let cut = "give its first 8 bytes: keepalived cuts a longer one to them";
-        assert_eq!(faults(&long), format!("{place} is a password of more than 8 bytes; {cut}"));
-        let empty = with_key_file(b"\n", 0o600);
-        assert_eq!(faults(&empty), format!("{place} is an empty password; a password has 1 to 8 bytes"));
-        let huge = with_key_file(&[b'x'; 5000], 0o600);
-        let what = "cannot be used: \"key\": more than 4096 bytes; make it smaller";
-        assert_eq!(faults(&huge), format!("{place} {what}"));
-        let gone = with_key_file(b"1111", 0o600);
-        fs::remove_file(gone.path().join("key")).unwrap();
-        let what = "cannot be used: \"key\": cannot read it: No such file or directory (os error 2)";
-        assert_eq!(faults(&gone), format!("{place} {what}; create it, or name another"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::context::quote;
-use crate::duration::{DAY, SECOND, between, show};
+use crate::duration::{DAY, SECOND, seconds};
 use crate::section::{About, Absent, Field, Key};
 
 /// How long a client keeps its server, and which clients do together.
@@ -25,7 +25,7 @@ const TIMEOUT: Key<Duration> = Key {
         absent: Absent::Default("\"5m\""),
         doc: "How long after its last connection a client keeps its server.",
     },
-    read: timeout,
+    read: |field| seconds(field, SECOND..=31 * DAY),
 };
 
 const NETMASK: Key<Ipv4Addr> = Key {
@@ -44,16 +44,6 @@ pub(crate) fn read(field: &mut Field<'_, '_>) -> Option<Persistence> {
     let netmask = section.get(&NETMASK);
     section.finish();
     Some(Persistence { timeout: timeout?, netmask: netmask? })
-}
-
-fn timeout(field: &mut Field<'_, '_>) -> Option<Duration> {
-    let length = between(field, SECOND..=31 * DAY)?;
-    if length.subsec_nanos() != 0 {
-        let whole = Duration::from_secs(length.as_secs());
-        field.wrong(&show(length), format!("the nearest below is {}", show(whole)));
-        return None;
-    }
-    Some(length)
 }
 
 fn netmask(field: &mut Field<'_, '_>) -> Option<Ipv4Addr> {

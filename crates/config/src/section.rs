@@ -49,6 +49,10 @@ pub(crate) struct Section<'f, 's> {
     path: Path,
     at: At,
     known: Vec<&'static [About]>,
+    /// Keys of which a fault says that they cannot be here.
+    refused: Vec<&'static str>,
+    /// What stands in it is not shown.
+    hidden: bool,
 }
 
 /// Which table: its keys joined with dots, empty at the top level.
@@ -67,7 +71,15 @@ impl<'f, 's> Section<'f, 's> {
             path: Path::table(String::new()),
             at: At { source: 0, offset: 0 },
             known: vec![known],
+            refused: Vec::new(),
+            hidden: false,
         }
+    }
+
+    /// The same table, as one where a secret may stand, perhaps in the wrong place: no message shows what is in it, or
+    /// in tables within.
+    pub fn hidden(self) -> Self {
+        Self { hidden: true, ..self }
     }
 
     pub const fn cx(&mut self) -> &mut Context<'s> {
@@ -96,7 +108,7 @@ impl<'f, 's> Section<'f, 's> {
             }
             (None, Absent::None(_)) => return None,
         };
-        (key.read)(&mut Field { cx: self.cx, about, path: &self.path, at, value })
+        (key.read)(&mut Field { cx: self.cx, about, path: &self.path, at, value, hidden: self.hidden })
     }
 
     /// Where the key's value stands; the table's own place if it is left out.
@@ -118,25 +130,33 @@ impl<'f, 's> Section<'f, 's> {
         self.cx.fault(at, format!("{what} {}", self.path.within()), hint);
     }
 
+    /// Something of this table is allowed, but hardly meant.
+    pub fn warn(&mut self, at: At, what: &str, hint: impl Into<String>) {
+        self.cx.warn(at, (format!("{what} {}", self.path.within()), hint.into()));
+    }
+
     /// One of several keys must be there and none is.
     pub fn lacks(&mut self, keys: &str, hint: &str) {
         self.cx.missing(self.at, format!("{} has {keys}", self.path), hint);
     }
 
+    /// A key that is never proposed: it is a fault of its own if it is there, and whether it is, is returned.
+    pub fn refuse(&mut self, name: &'static str, predicate: &str, hint: &str) -> bool {
+        self.refused.push(name);
+        let entry = self.table.get(name);
+        if let Some(Entry { value, .. }) = entry {
+            self.cx.fault(value.at, format!("{name:?} {} {predicate}", self.path.within()), hint);
+        }
+        entry.is_some()
+    }
+
     /// Ends the reading: keys that are not known are faults.
     pub fn finish(self) {
-        self.refuse_unknown(|name| format!("unknown key {}", quote(name)));
-    }
-
-    /// The same without showing the keys, for a table where a secret may stand in the place of one.
-    pub fn finish_unnamed(self) {
-        self.refuse_unknown(|_| "unknown key".to_owned());
-    }
-
-    fn refuse_unknown(self, what: impl Fn(&str) -> String) {
-        let known = |name: &str| self.known.iter().copied().flatten().any(|about| about.name == name);
+        let is_known = |name: &str| self.known.iter().copied().flatten().any(|about| about.name == name);
+        let known = |name: &str| is_known(name) || self.refused.contains(&name);
         for (name, entry) in self.table.iter().filter(|(name, _)| !known(name)).take(FAULTS_MAX) {
-            let what = format!("{} {}", what(name), self.path.within());
+            let name_shown = if self.hidden { String::new() } else { format!(" {}", quote(name)) };
+            let what = format!("unknown key{name_shown} {}", self.path.within());
             self.cx.unknown(entry.at, self.path.keys.is_empty(), what, self.instead_of(name));
         }
     }
@@ -176,12 +196,15 @@ pub(crate) struct Field<'f, 's> {
     /// Its key's place.
     at: At,
     pub value: &'f Value,
+    /// It is not shown.
+    hidden: bool,
 }
 
 impl<'f, 's> Field<'f, 's> {
-    /// The value is not what the key takes. `found` must not be a secret.
+    /// The value is not what the key takes. `found` is shown unless the table is hidden.
     pub fn wrong(&mut self, found: &str, hint: impl Into<String>) {
-        self.fault(&format!("must be {}, not {found}", self.about.kind), hint);
+        let found = if self.hidden { String::new() } else { format!(", not {found}") };
+        self.fault(&format!("must be {}{found}", self.about.kind), hint);
     }
 
     /// A fault of this value: `predicate` follows the key's name. It must not hold a secret.
@@ -192,13 +215,15 @@ impl<'f, 's> Field<'f, 's> {
 
     /// The value has another type than the key takes. The value itself is not shown.
     pub fn mistyped(&mut self, hint: impl Into<String>) {
-        self.wrong(self.value.datum.kind(), hint);
+        self.fault(&format!("must be {}, not {}", self.about.kind, self.value.datum.kind()), hint);
     }
 
     pub fn text(&mut self) -> Option<&'f str> {
         match &self.value.datum {
             Datum::Text(text) => return Some(text),
-            Datum::Integer(number) => self.mistyped(format!("write it in quotes: \"{number}\"")),
+            Datum::Integer(number) if !self.hidden => {
+                self.mistyped(format!("write it in quotes: \"{number}\""));
+            }
             _ => self.mistyped("write it in quotes"),
         }
         None
@@ -256,7 +281,8 @@ impl<'f, 's> Field<'f, 's> {
     where
         'f: 'e,
     {
-        Field { cx: self.cx, about: self.about, path: self.path, at: value.at, value }
+        let &mut Self { ref mut cx, about, path, hidden, .. } = self;
+        Field { cx, about, path, at: value.at, value, hidden }
     }
 
     pub fn table(&mut self) -> Option<&'f Table> {
@@ -283,7 +309,15 @@ impl<'f, 's> Field<'f, 's> {
     pub fn section(&mut self, known: &'static [About]) -> Option<Section<'_, 's>> {
         let table = self.table()?;
         let path = self.path();
-        Some(Section { cx: self.cx, table, path, at: self.at, known: vec![known] })
+        Some(Section {
+            cx: self.cx,
+            table,
+            path,
+            at: self.at,
+            known: vec![known],
+            refused: Vec::new(),
+            hidden: self.hidden,
+        })
     }
 
     /// One table of the list that this value is, to be read with its own keys.
@@ -294,7 +328,15 @@ impl<'f, 's> Field<'f, 's> {
             self.element(value).fault(&format!("has {}, where a table is due", value.datum.kind()), hint);
             return None;
         };
-        Some(Section { cx: self.cx, table, path, at: value.at, known: vec![known] })
+        Some(Section {
+            cx: self.cx,
+            table,
+            path,
+            at: value.at,
+            known: vec![known],
+            refused: Vec::new(),
+            hidden: self.hidden,
+        })
     }
 
     /// A table under a name of its own in the table that this value is.
@@ -306,7 +348,7 @@ impl<'f, 's> Field<'f, 's> {
         known: &'static [About],
     ) -> Section<'n, 's> {
         let path = Path::table(format!("{}.{name}", self.path().keys));
-        Section { cx: self.cx, table, path, at, known: vec![known] }
+        Section { cx: self.cx, table, path, at, known: vec![known], refused: Vec::new(), hidden: self.hidden }
     }
 
     /// The header of the table that this value is.

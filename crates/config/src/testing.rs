@@ -3,9 +3,9 @@
 
 use crate::check::Check;
 use crate::config::{Config, parse};
+use crate::instance::Instance;
 use crate::service::Service;
 use crate::source::Source;
-use crate::vrrp::Instance;
 
 const WEB: &str = "[vrrp.web]
 interface = \"eth0\"

@@ -1,5 +1,5 @@
 //! A configuration as a tree of values that know where they stand; the tables of all files merged into one.
-//! Knows no key and no rule. Not `Debug`: values may be secrets.
+//! Knows no rule, and of keys the one whose order counts. Not `Debug`: values may be secrets.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
@@ -35,12 +35,6 @@ pub(crate) enum Datum {
 }
 
 impl Datum {
-    /// A list of tables, as `[[service]]` makes it: a set, whose order means nothing.
-    pub fn is_set(&self) -> bool {
-        matches!(self, Self::List(list)
-            if !list.is_empty() && list.iter().all(|value| matches!(value.datum, Self::Table(_))))
-    }
-
     /// Its type with an article, for "not a string".
     pub fn kind(&self) -> &'static str {
         match self {
@@ -55,6 +49,15 @@ impl Datum {
     }
 }
 
+/// The one key whose list keeps its order even if it is of tables: adverts name the first addresses.
+const ORDERED: &str = "addresses";
+
+/// A list of tables, as `[[service]]` makes it: a set, whose order means nothing.
+pub(crate) fn is_set(key: &str, list: &[Value]) -> bool {
+    let is_table = |value: &Value| matches!(value.datum, Datum::Table(_));
+    key != ORDERED && !list.is_empty() && list.iter().all(is_table)
+}
+
 /// Adds a file's table to what earlier files gave. Tables merge, lists of tables join; any other key that is
 /// there already is a fault.
 pub(crate) fn merge(into: &mut Table, from: Table, cx: &mut Context<'_>) {
@@ -66,10 +69,11 @@ pub(crate) fn merge(into: &mut Table, from: Table, cx: &mut Context<'_>) {
             Slot::Occupied(mut slot) => {
                 let name = slot.key().clone();
                 let first = slot.get_mut();
-                let sets = first.value.datum.is_set() && entry.value.datum.is_set();
                 match (&mut first.value.datum, entry.value.datum) {
                     (Datum::Table(into), Datum::Table(from)) => merge(into, from, cx),
-                    (Datum::List(into), Datum::List(from)) if sets => into.extend(from),
+                    (Datum::List(into), Datum::List(from)) if is_set(&name, into) && is_set(&name, &from) => {
+                        into.extend(from);
+                    }
                     _ => cx.given_twice(entry.at, &name, Some(first.at)),
                 }
             }

@@ -1,51 +1,28 @@
-//! `[vrrp.NAME]`: the instances, their keys and the rules between the keys of one. The rules between
-//! instances are in `conflicts`.
+//! `[vrrp.NAME]`: the keys of an instance. The rules between the keys of one instance are in `together`, those between
+//! instances in `conflicts`.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
-use ipnet::IpNet;
-use vipkit_core::units::{Interval, Priority, Version, Vrid};
-use vipkit_core::vrrp::{Authentication, ChecksumForm, SimplePassword};
+use vipkit_core::units::{Priority, Version, Vrid};
+use vipkit_core::vrrp::{ChecksumForm, UnicastPeer};
 
-use crate::address::addresses;
-use crate::authentication;
-use crate::conflicts::{self, Claim};
+use crate::address::{self, Address};
 use crate::context::quote;
-use crate::duration::{duration, instead_of, show};
+use crate::duration::duration;
 use crate::garp::{self, Garp};
+use crate::instance::Instance;
 use crate::named::{self, Noun};
-use crate::section::{About, Absent, Field, Key, Section};
+use crate::section::{About, Absent, Field, Key};
 use crate::source::At;
 use crate::tree::Datum;
+use crate::{authentication, conflicts, host, interface, route, rule, together, unicast, virtual_mac};
 
 /// Most instances of one configuration.
 pub const INSTANCES_MAX: usize = 4096;
 
 const INSTANCES: Noun = Noun { article: "an", noun: "instance", most: INSTANCES_MAX, example: "[vrrp.web]" };
-
-/// One virtual router as this machine takes part in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Instance {
-    /// Interface it speaks and puts its addresses on: a valid name, perhaps of no interface that exists.
-    pub interface: String,
-    /// The virtual router; on one interface no two instances have the same.
-    pub virtual_router_id: Vrid,
-    /// 1-255.
-    pub priority: Priority,
-    /// Between adverts; its kind is the version.
-    pub advertisement_interval: Interval,
-    /// Whether a higher priority takes over from a lower one; always true at priority 255.
-    pub preempt: bool,
-    /// Form of the checksums sent in version 3; the default in version 2, which has but one.
-    pub checksum: ChecksumForm,
-    /// Only version 2 has any.
-    pub authentication: Authentication,
-    /// Virtual addresses with their prefixes, 1-255, IPv4, each once, in the order of the configuration.
-    pub addresses: Vec<IpNet>,
-    /// Announcements by gratuitous ARP.
-    pub garp: Garp,
-}
 
 pub(crate) const KEYS: &[About] = &[
     INTERFACE.about,
@@ -54,33 +31,40 @@ pub(crate) const KEYS: &[About] = &[
     ADVERTISEMENT_INTERVAL.about,
     VERSION.about,
     PREEMPT.about,
+    ACCEPT.about,
+    STRICT.about,
     CHECKSUM.about,
     AUTHENTICATION.about,
+    SOURCE_ADDRESS.about,
+    UNICAST_PEERS.about,
+    VIRTUAL_MAC.about,
     ADDRESSES.about,
+    ROUTES.about,
+    RULES.about,
     GARP.about,
 ];
 
-const INTERFACE: Key<String> = Key {
+pub(crate) const INTERFACE: Key<String> = Key {
     about: About {
         name: "interface",
         kind: "the name of a network interface",
         absent: Absent::Required,
-        doc: "Interface to speak on and to put the addresses on.",
+        doc: "Interface to speak on, and to put the addresses on.",
     },
-    read: interface,
+    read: interface::read,
 };
 
-const VIRTUAL_ROUTER_ID: Key<Vrid> = Key {
+pub(crate) const VIRTUAL_ROUTER_ID: Key<Vrid> = Key {
     about: About {
         name: "virtual_router_id",
         kind: "an integer from 1 to 255",
         absent: Absent::Required,
-        doc: "The virtual router: the same on all its routers, and once on an interface.",
+        doc: "The virtual router: the same on all its routers, and once for each family on an interface.",
     },
     read: |field| field.count(1..=u8::MAX, "use the number that its other routers have").and_then(Vrid::new),
 };
 
-const PRIORITY: Key<Priority> = Key {
+pub(crate) const PRIORITY: Key<Priority> = Key {
     about: About {
         name: "priority",
         kind: "an integer from 1 to 255",
@@ -90,7 +74,7 @@ const PRIORITY: Key<Priority> = Key {
     read: priority,
 };
 
-const ADVERTISEMENT_INTERVAL: Key<Duration> = Key {
+pub(crate) const ADVERTISEMENT_INTERVAL: Key<Duration> = Key {
     about: About {
         name: "advertisement_interval",
         kind: "a duration",
@@ -100,17 +84,17 @@ const ADVERTISEMENT_INTERVAL: Key<Duration> = Key {
     read: duration,
 };
 
-const VERSION: Key<Version> = Key {
+pub(crate) const VERSION: Key<Version> = Key {
     about: About {
         name: "version",
         kind: "2 or 3",
         absent: Absent::Default("3"),
-        doc: "Version of VRRP: the same on all routers of the virtual router.",
+        doc: "Version of VRRP: the same on all routers of the virtual router; 2 is for IPv4 only.",
     },
     read: version,
 };
 
-const PREEMPT: Key<bool> = Key {
+pub(crate) const PREEMPT: Key<bool> = Key {
     about: About {
         name: "preempt",
         kind: "true or false",
@@ -120,42 +104,112 @@ const PREEMPT: Key<bool> = Key {
     read: |field| field.boolean(),
 };
 
-const CHECKSUM: Key<ChecksumForm> = Key {
+pub(crate) const ACCEPT: Key<bool> = Key {
+    about: About {
+        name: "accept",
+        kind: "true or false",
+        absent: Absent::Default("true"),
+        doc: "Whether the Active router takes packets to the addresses, or only forwards for them.",
+    },
+    read: |field| field.boolean(),
+};
+
+pub(crate) const STRICT: Key<bool> = Key {
+    about: About {
+        name: "strict",
+        kind: "true or false",
+        absent: Absent::Default("false"),
+        doc: "Whether to refuse adverts that are odd but believable; see below.",
+    },
+    read: |field| field.boolean(),
+};
+
+pub(crate) const CHECKSUM: Key<ChecksumForm> = Key {
     about: About {
         name: "checksum",
         kind: "\"pseudo-header\" or \"rfc9568\"",
         absent: Absent::Default("\"pseudo-header\""),
-        doc: "Checksum to send, in version 3 only: keepalived and FRR require the first. Both are accepted.",
+        doc: "Checksum to send, in version 3 over IPv4 only: keepalived and FRR require the first.",
     },
     read: checksum,
 };
 
-const AUTHENTICATION: Key<SimplePassword> = Key {
+pub(crate) const AUTHENTICATION: Key<authentication::Draft> = Key {
     about: About {
         name: "authentication",
         kind: "a table",
         absent: Absent::None("none"),
-        doc: "Password, in version 2 only.",
+        doc: "How the routers know each other: a password or an HMAC.",
     },
     read: authentication::read,
 };
 
-const ADDRESSES: Key<Vec<(IpNet, At)>> = Key {
+pub(crate) const SOURCE_ADDRESS: Key<IpAddr> = Key {
     about: About {
-        name: "addresses",
-        kind: "a list of 1 to 255 addresses",
-        absent: Absent::Required,
-        doc: "IPv4 addresses with prefix that the Active router holds: the same on all routers.",
+        name: "source_address",
+        kind: "an IP address",
+        absent: Absent::None("the interface's own, with IPv6 the link-local one"),
+        doc: "Address of this machine that adverts come from.",
     },
-    read: addresses,
+    read: host::read,
 };
 
-const GARP: Key<Garp> = Key {
+pub(crate) const UNICAST_PEERS: Key<Vec<(UnicastPeer, At)>> = Key {
+    about: About {
+        name: "unicast_peers",
+        kind: "a list of 1 to 64 addresses or tables",
+        absent: Absent::None("none: multicast"),
+        doc: "The other routers, where there is no multicast.",
+    },
+    read: unicast::read,
+};
+
+pub(crate) const VIRTUAL_MAC: Key<Option<virtual_mac::Draft>> = Key {
+    about: About {
+        name: "virtual_mac",
+        kind: "true, false or a table",
+        absent: Absent::Default("false"),
+        doc: "Whether the addresses answer from the MAC address of the virtual router.",
+    },
+    read: virtual_mac::read,
+};
+
+pub(crate) const ADDRESSES: Key<Vec<(Address, At)>> = Key {
+    about: About {
+        name: "addresses",
+        kind: "a list of 1 to 4000 addresses or tables",
+        absent: Absent::Required,
+        doc: "Addresses with prefix that the Active router holds: the same on all routers.",
+    },
+    read: address::read,
+};
+
+pub(crate) const ROUTES: Key<Vec<(route::Draft, At)>> = Key {
+    about: About {
+        name: "routes",
+        kind: "a list of tables",
+        absent: Absent::Default("[]"),
+        doc: "Routes that the Active router has, each `[[vrrp.NAME.routes]]`.",
+    },
+    read: route::read,
+};
+
+pub(crate) const RULES: Key<Vec<(rule::Draft, At)>> = Key {
+    about: About {
+        name: "rules",
+        kind: "a list of tables",
+        absent: Absent::Default("[]"),
+        doc: "Rules that the Active router routes by, each `[[vrrp.NAME.rules]]`.",
+    },
+    read: rule::read,
+};
+
+pub(crate) const GARP: Key<Garp> = Key {
     about: About {
         name: "garp",
         kind: "a table",
         absent: Absent::Default("{}"),
-        doc: "How the addresses are announced by gratuitous ARP.",
+        doc: "How the addresses are announced by gratuitous ARP, and by its like over IPv6.",
     },
     read: garp::read,
 };
@@ -164,63 +218,12 @@ const GARP: Key<Garp> = Key {
 pub(crate) fn read(field: &mut Field<'_, '_>) -> Option<BTreeMap<String, Instance>> {
     let mut claims = Vec::new();
     let instances = named::tables(field, &INSTANCES, KEYS, |section| {
-        let (read, claim) = instance(section);
-        claims.extend(claim);
+        let (read, claim) = together::instance(section);
+        claims.push(claim);
         read
     });
-    conflicts::check(claims, field.cx);
+    conflicts::check(&claims, field.cx);
     instances
-}
-
-fn instance(mut section: Section<'_, '_>) -> (Option<Instance>, Option<Claim>) {
-    let interface = section.get(&INTERFACE);
-    let virtual_router_id = section.get(&VIRTUAL_ROUTER_ID);
-    let priority = section.get(&PRIORITY);
-    let advertisement_interval = advertisement_interval(&mut section);
-    let preempt = section.get(&PREEMPT);
-    let checksum = section.get(&CHECKSUM);
-    let password = section.get(&AUTHENTICATION);
-    let addresses = section.get(&ADDRESSES);
-    let garp = section.get(&GARP);
-    if let Some(interval) = advertisement_interval {
-        belongs_to_version(&mut section, interval.version());
-    }
-    if preempt == Some(false) && priority.is_some_and(Priority::is_owner) {
-        let hint = "the owner of the addresses always takes over (RFC 9568 section 6.1): \
-                    remove \"preempt\", or lower the priority";
-        section.fault(section.at(&PREEMPT), "\"preempt\" is false at priority 255", hint);
-    }
-    let claim = interface.clone().map(|interface| Claim {
-        interface,
-        vrid: virtual_router_id.map(|vrid| (vrid, section.at(&VIRTUAL_ROUTER_ID))),
-        addresses: addresses.clone().unwrap_or_default(),
-    });
-    section.finish();
-    let whole = || {
-        Some(Instance {
-            interface: interface?,
-            virtual_router_id: virtual_router_id?,
-            priority: priority?,
-            advertisement_interval: advertisement_interval?,
-            preempt: preempt?,
-            checksum: checksum?,
-            authentication: password.map_or(Authentication::None, Authentication::Pass),
-            addresses: addresses?.into_iter().map(|(net, _)| net).collect(),
-            garp: garp?,
-        })
-    };
-    (whole(), claim)
-}
-
-/// The name of an interface as the kernel allows it (`dev_valid_name` of net/core/dev.c).
-fn interface(field: &mut Field<'_, '_>) -> Option<String> {
-    let text = field.text()?;
-    let fits = (1..=15).contains(&text.len()) && !matches!(text, "." | "..");
-    if fits && !text.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | ':')) {
-        return Some(text.to_owned());
-    }
-    field.wrong(&quote(text), "1 to 15 bytes without spaces, \"/\" and \":\"");
-    None
 }
 
 fn priority(field: &mut Field<'_, '_>) -> Option<Priority> {
@@ -244,41 +247,17 @@ fn version(field: &mut Field<'_, '_>) -> Option<Version> {
 
 fn checksum(field: &mut Field<'_, '_>) -> Option<ChecksumForm> {
     let text = field.text()?;
-    let form =
-        [ChecksumForm::PseudoHeader, ChecksumForm::Rfc9568].into_iter().find(|form| form.name() == text);
+    let form = ChecksumForm::ALL.into_iter().find(|form| form.name() == text);
     if form.is_none() {
         field.wrong(&quote(text), "the first is what keepalived and FRR send");
     }
     form
 }
 
-/// The interval as the version's adverts carry it.
-fn advertisement_interval(section: &mut Section<'_, '_>) -> Option<Interval> {
-    let version = section.get(&VERSION);
-    let length = section.get(&ADVERTISEMENT_INTERVAL);
-    let (version, length) = (version?, length?);
-    let interval = Interval::exact(version, length);
-    if interval.is_none() {
-        let what = format!("version {version} cannot carry the \"advertisement_interval\" {}", show(length));
-        section.fault(section.at(&ADVERTISEMENT_INTERVAL), &what, instead_of(version, length));
-    }
-    interval
-}
-
-/// Keys that only the other version has.
-fn belongs_to_version(section: &mut Section<'_, '_>, version: Version) {
-    if version == Version::V2 && section.has(&CHECKSUM) {
-        let hint = "version 2 has but one checksum: remove it";
-        section.fault(section.at(&CHECKSUM), "\"checksum\" with version 2", hint);
-    }
-    if version == Version::V3 && section.has(&AUTHENTICATION) {
-        let hint = "RFC 9568 has none: remove it, or set version = 2 on all routers";
-        section.fault(section.at(&AUTHENTICATION), "\"authentication\" with version 3", hint);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use vipkit_core::vrrp::Authentication;
+
     use super::*;
     use crate::testing::{assert_refused, config, faults, instance, web};
 
@@ -293,17 +272,24 @@ mod tests {
         assert!(instance.preempt);
         assert_eq!(instance.checksum, ChecksumForm::PseudoHeader);
         assert_eq!(instance.authentication, Authentication::None);
+        assert!(instance.accept && !instance.strict);
+        assert_eq!((instance.source_address, &instance.virtual_mac), (None, &None));
+        assert!(instance.unicast_peers.is_empty() && instance.routes.is_empty() && instance.rules.is_empty());
+        assert_eq!(instance.place(), "eth0");
     }
 
     #[test]
     fn reads_each_key() {
         let text = web("priority = 0x32\nversion = 3\nadvertisement_interval = \"40s 950ms\"\n\
-                        preempt = false\nchecksum = \"rfc9568\"");
+                        preempt = false\nchecksum = \"rfc9568\"\naccept = false\nstrict = true\n\
+                        source_address = \"192.0.2.1\"");
         let instance = instance(&text);
         assert_eq!(instance.priority, Priority(50));
         assert_eq!(instance.advertisement_interval.length(), Duration::from_millis(40_950));
         assert!(!instance.preempt);
         assert_eq!(instance.checksum, ChecksumForm::Rfc9568);
+        assert!(!instance.accept && instance.strict);
+        assert_eq!(instance.source_address, Some("192.0.2.1".parse().unwrap()));
     }
 
     #[test]
@@ -386,33 +372,11 @@ mod tests {
     }
 
     #[test]
-    fn refuses_keys_that_do_not_go_together() {
-        assert_refused(&[
-            (
-                "checksum = \"rfc9568\"\nversion = 2",
-                "vipkit.toml:5:12: \"checksum\" with version 2 in [vrrp.web]; \
-                 version 2 has but one checksum: remove it",
-            ),
-            (
-                "authentication = { type = \"pass\", key = \"1111\" }",
-                "vipkit.toml:5:18: \"authentication\" with version 3 in [vrrp.web]; \
-                 RFC 9568 has none: remove it, or set version = 2 on all routers",
-            ),
-            (
-                "preempt = false\npriority = 255",
-                "vipkit.toml:5:11: \"preempt\" is false at priority 255 in [vrrp.web]; \
-                 the owner of the addresses always takes over (RFC 9568 section 6.1): \
-                 remove \"preempt\", or lower the priority",
-            ),
-        ]);
-    }
-
-    #[test]
     fn refuses_an_instance_that_lacks_what_it_needs() {
         assert_eq!(
             faults("[vrrp.web]"),
             "vipkit.toml:1:7: [vrrp.web] has no \"addresses\"; \
-             it is required, and must be a list of 1 to 255 addresses\n\
+             it is required, and must be a list of 1 to 4000 addresses or tables\n\
              vipkit.toml:1:7: [vrrp.web] has no \"interface\"; \
              it is required, and must be the name of a network interface\n\
              vipkit.toml:1:7: [vrrp.web] has no \"virtual_router_id\"; \

@@ -3,9 +3,10 @@
 
 mod health;
 mod ipvs;
+mod vrrp;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use serde::Serialize;
@@ -18,7 +19,6 @@ use crate::common;
 use crate::error::Error;
 use crate::rights::NEEDED;
 use crate::service::{self, Description, Info, Interface, Wanted};
-use crate::vrrp;
 
 /// An interface file and what of it was held against a Rust type.
 struct Contract {
@@ -134,20 +134,12 @@ fn running() -> common::Running {
     }
 }
 
-fn daemon() -> vrrp::Daemon {
-    vrrp::Daemon { running: running(), lateness: 0.0001, lateness_max: 0.002 }
-}
-
 fn notice() -> common::Notice {
     common::Notice { what: "no carrier".to_owned(), remedy: "plug it in".to_owned() }
 }
 
 fn names(name: &str) -> Vec<String> {
     vec![name.to_owned()]
-}
-
-fn reloaded() -> vrrp::Reloaded {
-    vrrp::Reloaded { added: names("a"), changed: names("b"), removed: names("c"), unchanged: names("d") }
 }
 
 fn changes() -> common::Changes {
@@ -179,40 +171,6 @@ fn refused() -> common::ConfigRefused {
     }
 }
 
-fn instance() -> vrrp::Instance {
-    vrrp::Instance {
-        name: "web".to_owned(),
-        interface: "eth0".to_owned(),
-        virtual_router_id: 51,
-        version: 3,
-        state: vrrp::State::Backup,
-        since: "2026-11-24T06:00:01Z".to_owned(),
-        reason: "heard 192.168.4.100 with priority 200".to_owned(),
-        priority: 100,
-        preempt: true,
-        checksum: Some("pseudo-header".to_owned()),
-        source: Some("192.168.4.200".to_owned()),
-        advertisement_interval: 1.0,
-        active_adver_interval: 1.0,
-        skew_time: 0.609,
-        active_down_interval: 3.609,
-        addresses: vec![vrrp::Address { address: "192.168.4.80/24".to_owned(), present: false, ours: false }],
-        peers: vec![vrrp::Peer {
-            address: "192.168.4.100".to_owned(),
-            priority: 200,
-            advertisement_interval: 1.0,
-            checksum: Some("rfc9568".to_owned()),
-            first_heard: "2026-11-24T06:00:01Z".to_owned(),
-            last_heard: "2026-11-24T06:00:09Z".to_owned(),
-            advertisements: 9,
-        }],
-        faults: vec![notice()],
-        warnings: vec![notice()],
-        hints: vec![notice()],
-        counters: BTreeMap::from([("advertisements_received".to_owned(), 9)]),
-    }
-}
-
 #[test]
 fn the_service_interface_is_what_its_file_says() {
     let contract = Contract::of(&service::INTERFACE);
@@ -230,7 +188,7 @@ fn the_service_interface_is_what_its_file_says() {
     contract.method(
         service::GET_INTERFACE_DESCRIPTION,
         Wanted { interface: "io.vipkit.Vrrp".to_owned() },
-        Description { description: vrrp::INTERFACE.description.to_owned() },
+        Description { description: crate::vrrp::INTERFACE.description.to_owned() },
     );
     contract.error(&Error::interface_not_found("x"));
     contract.error(&Error::method_not_found("x"));
@@ -242,66 +200,8 @@ fn the_service_interface_is_what_its_file_says() {
 }
 
 #[test]
-fn the_vrrp_interface_is_what_its_file_says() {
-    use vrrp::{State, Step};
-    let contract = Contract::of(&vrrp::INTERFACE);
-    contract.variants("State", vec![State::Initialize, State::Backup, State::Active, State::Fault]);
-    contract.variants("Step", vec![Step::Begin, Step::Page, Step::Level, Step::Change]);
-    contract.method(vrrp::GET_DAEMON, NoParameters {}, vrrp::GetDaemonReply { daemon: daemon() });
-    contract.method(
-        vrrp::LIST,
-        listed(),
-        vrrp::ListReply { instances: vec![instance()], cursor: Some("web".to_owned()) },
-    );
-    contract.method(vrrp::GET, named(), vrrp::GetReply { instance: instance() });
-    contract.method(
-        vrrp::MONITOR,
-        NoParameters {},
-        vrrp::Monitor {
-            step: Step::Change,
-            sequence: 7,
-            daemon: Some(daemon()),
-            instances: vec![instance()],
-            removed: vec!["db".to_owned()],
-        },
-    );
-    contract.method(
-        vrrp::RELOAD,
-        NoParameters {},
-        vrrp::ReloadReply { digest: "sha256:0123".to_owned(), instances: reloaded() },
-    );
-    let (name, known) = missing();
-    contract.error(&Error::new(vrrp::NO_SUCH_INSTANCE, &vrrp::NoSuchInstance { name, known }));
-    contract.error(&Error::new(vrrp::CONFIG_REFUSED, &refused()));
-    contract.complete();
-}
-
-#[test]
-fn what_may_be_missing_may_be_missing() {
-    let mut json = serde_json::to_value(instance()).unwrap();
-    let fields = json.as_object_mut().unwrap();
-    fields.retain(|name, _| name != "checksum" && name != "source");
-    let instance: vrrp::Instance = serde_json::from_value(json).unwrap();
-    assert_eq!((instance.checksum, instance.source), (None, None));
-    let parameters: common::ListParameters = serde_json::from_value(json!({})).unwrap();
-    assert_eq!(parameters, common::ListParameters::default());
-    let end: vrrp::ListReply = serde_json::from_value(json!({"instances": []})).unwrap();
-    assert_eq!(end.cursor, None);
-}
-
-#[test]
-fn only_reload_changes_and_only_monitor_streams() {
-    let names = |which: fn(&service::Method) -> bool| -> Vec<_> {
-        let methods = vrrp::INTERFACE.methods.iter().filter(|method| which(method));
-        methods.map(|method| method.name).collect()
-    };
-    assert_eq!(names(|method| method.changes), [vrrp::RELOAD]);
-    assert_eq!(names(|method| method.streams), [vrrp::MONITOR]);
-}
-
-#[test]
 fn a_value_that_is_not_as_the_file_says_is_noticed() {
-    let contract = Contract::of(&vrrp::INTERFACE);
+    let contract = Contract::of(&crate::vrrp::INTERFACE);
     let wrong: [(&str, Value); 4] = [
         ("a field too many", json!({"name": "a", "known": ["b"], "x": 1})),
         ("a field too few", json!({"name": "a"})),
@@ -310,7 +210,7 @@ fn a_value_that_is_not_as_the_file_says_is_noticed() {
     ];
     for (what, value) in wrong {
         let parameters: Map<String, Value> = value.as_object().unwrap().clone();
-        let error = Error { name: vrrp::NO_SUCH_INSTANCE.to_owned(), parameters };
+        let error = Error { name: crate::vrrp::NO_SUCH_INSTANCE.to_owned(), parameters };
         let check = std::panic::AssertUnwindSafe(|| contract.error(&error));
         assert!(std::panic::catch_unwind(check).is_err(), "{what}");
     }

@@ -6,6 +6,7 @@ use std::io;
 use serde::Serialize;
 
 use crate::codec::MAX_MESSAGE;
+use crate::error::Error;
 
 /// Most objects in a reply.
 pub const MAX_OBJECTS: usize = 256;
@@ -28,6 +29,16 @@ impl Page {
         Self { objects: 0, bytes: 0, limit: limit.min(MAX_OBJECTS) }
     }
 
+    /// Room for as many objects as a caller asks for with its `limit`.
+    ///
+    /// # Errors
+    /// It is not from 1 to [`MAX_OBJECTS`].
+    pub fn asked(limit: Option<u32>) -> Result<Self, Error> {
+        let limit = limit.map_or(Ok(MAX_OBJECTS), usize::try_from).unwrap_or(usize::MAX);
+        let is_in_range = (1..=MAX_OBJECTS).contains(&limit);
+        is_in_range.then(|| Self::new(limit)).ok_or_else(|| Error::invalid_parameter("limit"))
+    }
+
     /// Takes an object's room; false if there is none. The first object always has room, so that a list of
     /// objects that are too large ends in a refused message, not in an endless row of empty pages.
     pub fn admits<T: Serialize>(&mut self, object: &T) -> bool {
@@ -40,6 +51,29 @@ impl Page {
         self.bytes = bytes;
         true
     }
+}
+
+/// Those of a list without names that a caller asks for, and the cursor to go on from if there are more: how many
+/// came before.
+///
+/// # Errors
+/// The limit is out of range, or the cursor none of ours.
+pub fn listed<T: Serialize>(
+    all: impl IntoIterator<Item = T>,
+    cursor: Option<&str>,
+    limit: Option<u32>,
+) -> Result<(Vec<T>, Option<String>), Error> {
+    let mut page = Page::asked(limit)?;
+    let from: usize = cursor.map_or(Ok(0), str::parse).map_err(|_| Error::invalid_parameter("cursor"))?;
+    let mut objects = Vec::new();
+    for object in all.into_iter().skip(from) {
+        if !page.admits(&object) {
+            let next = from.saturating_add(objects.len());
+            return Ok((objects, Some(next.to_string())));
+        }
+        objects.push(object);
+    }
+    Ok((objects, None))
 }
 
 /// Bytes of an object as JSON; one that cannot be JSON is refused when it is sent.
@@ -88,5 +122,38 @@ mod tests {
     #[test]
     fn one_object_has_room_however_large() {
         assert_eq!(admitted(MAX_OBJECTS, &"x".repeat(MAX_MESSAGE)), 1);
+    }
+
+    #[test]
+    fn the_pages_of_a_list_without_names_are_the_list() {
+        let all: Vec<String> = (0..600).map(|number| format!("{number:01000}")).collect();
+        for limit in [None, Some(1), Some(256)] {
+            let (mut got, mut pages, mut cursor) = (Vec::new(), 0, None);
+            loop {
+                let (objects, next) = listed(&all, cursor.as_deref(), limit).unwrap();
+                Frame::reply(&objects, false).unwrap();
+                got.extend(objects.into_iter().cloned());
+                pages += 1;
+                cursor = next;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(got, all);
+            assert_eq!(pages, if limit == Some(1) { 600 } else { 3 }, "{limit:?}: bounded by bytes as well");
+        }
+    }
+
+    #[test]
+    fn a_cursor_or_limit_that_is_none_is_named() {
+        let of = |cursor, limit| listed([1, 2, 3], cursor, limit);
+        assert_eq!(of(Some("2"), Some(1)), Ok((vec![3], None)));
+        assert_eq!(of(Some("3"), None), Ok((vec![], None)), "the list is shorter now");
+        for cursor in ["", "-1", "web", "99999999999999999999999"] {
+            assert_eq!(of(Some(cursor), None), Err(Error::invalid_parameter("cursor")), "{cursor}");
+        }
+        for limit in [0, 257] {
+            assert_eq!(of(None, Some(limit)), Err(Error::invalid_parameter("limit")), "{limit}");
+        }
     }
 }

@@ -18,6 +18,8 @@ pub const GET_DAEMON: &str = "io.vipkit.Vrrp.GetDaemon";
 pub const LIST: &str = "io.vipkit.Vrrp.List";
 /// One instance.
 pub const GET: &str = "io.vipkit.Vrrp.Get";
+/// A page of the addresses of an instance.
+pub const LIST_ADDRESSES: &str = "io.vipkit.Vrrp.ListAddresses";
 /// All instances, then what changes.
 pub const MONITOR: &str = "io.vipkit.Vrrp.Monitor";
 /// Reads the configuration again.
@@ -28,6 +30,11 @@ pub const NO_SUCH_INSTANCE: &str = "io.vipkit.Vrrp.NoSuchInstance";
 /// Carries [`ConfigRefused`](crate::common::ConfigRefused).
 pub const CONFIG_REFUSED: &str = "io.vipkit.Vrrp.ConfigRefused";
 
+/// Most addresses, routes and rules that an [`Instance`] shows, of each.
+pub const SHOWN_MAX: usize = 256;
+/// Most refusals that an [`Instance`] shows.
+pub const REFUSED_MAX: usize = 16;
+
 /// The interface as the server needs it.
 pub static INTERFACE: Interface = Interface {
     name: "io.vipkit.Vrrp",
@@ -36,6 +43,7 @@ pub static INTERFACE: Interface = Interface {
         Method::reads(GET_DAEMON),
         Method::reads(LIST),
         Method::reads(GET),
+        Method::reads(LIST_ADDRESSES),
         Method::streams(MONITOR),
         Method::changes(RELOAD),
     ],
@@ -76,6 +84,17 @@ pub struct Address {
     pub present: bool,
     /// This daemon put it there.
     pub ours: bool,
+    /// Adverts name it.
+    pub advertised: bool,
+}
+
+/// A route or rule that goes with the addresses.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Held {
+    /// In the words of ip(8).
+    pub what: String,
+    /// It is in the kernel now, and this daemon put it there.
+    pub present: bool,
 }
 
 /// A router heard with the same VRID on the same interface.
@@ -83,12 +102,18 @@ pub struct Address {
 pub struct Peer {
     /// Source address of its adverts.
     pub address: String,
+    /// 2 or 3.
+    pub version: u8,
     /// Priority in its latest advert.
     pub priority: u8,
     /// Seconds.
     pub advertisement_interval: f64,
     /// Version 3 over IPv4: the checksum's form.
     pub checksum: Option<String>,
+    /// The HMAC key of its latest advert.
+    pub key_id: Option<u8>,
+    /// Its latest advert names other addresses than ours.
+    pub other_addresses: bool,
     /// RFC 3339, UTC.
     pub first_heard: String,
     /// RFC 3339, UTC.
@@ -97,17 +122,73 @@ pub struct Peer {
     pub advertisements: u64,
 }
 
+/// A sender whose adverts were refused lately.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Source address.
+    pub address: String,
+    /// Name of the counter that counted the latest one.
+    pub counter: String,
+    /// Why the latest one was refused.
+    pub reason: String,
+    /// When that was: RFC 3339, UTC.
+    pub last: String,
+}
+
+/// Authentication by HMAC; keys by their numbers only.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hmac {
+    /// `receive-only`, `permissive` or `enforce`.
+    pub mode: String,
+    /// The one that our adverts are made with.
+    pub active_key: u8,
+    /// All that there are.
+    pub keys: Vec<u8>,
+    /// `time` or `monotonic`.
+    pub replay_protection: String,
+    /// With `time`: how far the clock of a sender may be from ours, in seconds.
+    pub time_window: Option<f64>,
+}
+
+/// A router that adverts go to and are taken from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnicastPeer {
+    /// Its address.
+    pub address: String,
+    /// The least TTL or hop limit that its adverts must have left; 1: any.
+    pub min_ttl: u8,
+}
+
+/// The virtual MAC address, and the interface that has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VirtualMac {
+    /// Name of the interface.
+    pub interface: String,
+    /// 00:00:5e:00:01:VRID, or :02: for IPv6.
+    pub mac: String,
+    /// `virtual_mac` or `interface`.
+    pub adverts_from: String,
+    /// The interface is there.
+    pub present: bool,
+    /// It is up, as it is while the instance is Active.
+    pub up: bool,
+}
+
 /// A VRRP instance (virtual router).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Instance {
     /// Its name in the configuration.
     pub name: String,
-    /// Name of the interface.
+    /// Name of the interface where adverts are sent and received.
     pub interface: String,
+    /// Name of the interface that gets the addresses: another one with a virtual MAC.
+    pub place: String,
     /// VRID, 1-255.
     pub virtual_router_id: u8,
     /// 2 or 3.
     pub version: u8,
+    /// `IPv4` or `IPv6`.
+    pub family: String,
     /// State.
     pub state: State,
     /// When it entered the state: RFC 3339, UTC.
@@ -118,10 +199,22 @@ pub struct Instance {
     pub priority: u8,
     /// Preempt_Mode.
     pub preempt: bool,
+    /// Accept_Mode.
+    pub accept: bool,
+    /// It refuses all that the RFCs let a router refuse.
+    pub strict: bool,
+    /// `none`, `pass` or `hmac`.
+    pub authentication: String,
+    /// With `hmac`.
+    pub hmac: Option<Hmac>,
     /// Version 3 over IPv4: the checksum form it sends.
     pub checksum: Option<String>,
     /// The address its adverts come from, if the interface has one.
     pub source: Option<String>,
+    /// None: its adverts go to the multicast group.
+    pub unicast_peers: Vec<UnicastPeer>,
+    /// If it has one.
+    pub virtual_mac: Option<VirtualMac>,
     /// Seconds.
     pub advertisement_interval: f64,
     /// Seconds.
@@ -130,10 +223,22 @@ pub struct Instance {
     pub skew_time: f64,
     /// Seconds.
     pub active_down_interval: f64,
-    /// Its virtual addresses.
+    /// Seconds until the Active_Down_Timer or Adver_Timer fires, whichever runs.
+    pub timer: Option<f64>,
+    /// Its virtual addresses as configured, [`SHOWN_MAX`] at most.
     pub addresses: Vec<Address>,
+    /// All of them.
+    pub address_count: u64,
+    /// How many of all of them are on the interface.
+    pub addresses_present: u64,
+    /// Its routes, [`SHOWN_MAX`] at most.
+    pub routes: Vec<Held>,
+    /// Its rules, [`SHOWN_MAX`] at most.
+    pub rules: Vec<Held>,
     /// Routers heard.
     pub peers: Vec<Peer>,
+    /// The latest refusal of each sender, [`REFUSED_MAX`] at most.
+    pub refused: Vec<Refusal>,
     /// What keeps it in state fault.
     pub faults: Vec<Notice>,
     /// What does not stop it, but should be looked at.
@@ -212,6 +317,27 @@ pub struct ListReply {
 pub struct GetReply {
     /// The instance.
     pub instance: Instance,
+}
+
+/// Parameters of `ListAddresses`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListAddressesParameters {
+    /// The instance's name.
+    pub name: String,
+    /// Where the page before ended, as its reply said.
+    pub cursor: Option<String>,
+    /// At most this many, 1-256.
+    pub limit: Option<u32>,
+}
+
+/// Reply of `ListAddresses`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListAddressesReply {
+    /// In the order of the configuration.
+    pub addresses: Vec<Address>,
+    /// Present if there are more.
+    pub cursor: Option<String>,
 }
 
 /// Reply of `Reload`.

@@ -4,15 +4,17 @@
 use core::net::Ipv4Addr;
 
 use pnet_base::MacAddr;
-use pnet_packet::MutablePacket;
 use pnet_packet::arp::{ArpHardwareTypes, ArpOperations, MutableArpPacket};
-use pnet_packet::ethernet::{EtherTypes, MutableEthernetPacket};
+use pnet_packet::ethernet::EtherTypes;
 
-/// Bytes of an Ethernet header and an ARP packet for IPv4 (RFC 826).
-pub const FRAME_LENGTH: usize = 14 + 28;
+use crate::ethernet;
 
-/// A link-layer address of six bytes.
-pub type Mac = [u8; 6];
+pub use crate::ethernet::Mac;
+
+/// Bytes of an ARP packet for IPv4 over Ethernet (RFC 826).
+const PACKET_LENGTH: usize = 28;
+/// Bytes of the whole frame.
+pub const FRAME_LENGTH: usize = ethernet::HEADER_LENGTH + PACKET_LENGTH;
 
 /// A broadcast ARP request with sender and target `address` (RFC 9568 §6.4.1, RFC 5227 §3).
 ///
@@ -20,25 +22,19 @@ pub type Mac = [u8; 6];
 /// sender's own there, and receivers must not look at it (RFC 826).
 #[must_use]
 pub fn gratuitous(sender: Mac, address: Ipv4Addr) -> Vec<u8> {
-    let sender = MacAddr::from(sender);
-    let mut frame = vec![0; FRAME_LENGTH];
-    if let Some(mut ethernet) = MutableEthernetPacket::new(&mut frame) {
-        ethernet.set_destination(MacAddr::broadcast());
-        ethernet.set_source(sender);
-        ethernet.set_ethertype(EtherTypes::Arp);
-        if let Some(mut arp) = MutableArpPacket::new(ethernet.payload_mut()) {
-            arp.set_hardware_type(ArpHardwareTypes::Ethernet);
-            arp.set_protocol_type(EtherTypes::Ipv4);
-            arp.set_hw_addr_len(6);
-            arp.set_proto_addr_len(4);
-            arp.set_operation(ArpOperations::Request);
-            arp.set_sender_hw_addr(sender);
-            arp.set_sender_proto_addr(address);
-            arp.set_target_hw_addr(MacAddr::broadcast());
-            arp.set_target_proto_addr(address);
-        }
+    let mut packet = [0; PACKET_LENGTH];
+    if let Some(mut arp) = MutableArpPacket::new(&mut packet) {
+        arp.set_hardware_type(ArpHardwareTypes::Ethernet);
+        arp.set_protocol_type(EtherTypes::Ipv4);
+        arp.set_hw_addr_len(6);
+        arp.set_proto_addr_len(4);
+        arp.set_operation(ArpOperations::Request);
+        arp.set_sender_hw_addr(MacAddr::from(sender));
+        arp.set_sender_proto_addr(address);
+        arp.set_target_hw_addr(MacAddr::broadcast());
+        arp.set_target_proto_addr(address);
     }
-    frame
+    ethernet::emit(sender, ethernet::BROADCAST, EtherTypes::Arp, &packet)
 }
 
 #[cfg(test)]

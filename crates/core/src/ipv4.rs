@@ -34,10 +34,11 @@ pub fn parse(packet: &[u8]) -> Result<Datagram<'_>, Reject> {
         return Err(Reject::Protocol { found });
     }
     let route = Route { source: header.get_source().into(), destination: header.get_destination().into() };
-    Ok(Datagram { route, hop_limit: header.get_ttl(), message })
+    Ok(Datagram { route, hop_limit: Some(header.get_ttl()), message })
 }
 
-/// A whole packet around an advert's message. Identification and header checksum are the kernel's to fill.
+/// A whole packet around an advert's message. Its identification stays zero: a raw socket fills it in, and in a frame of
+/// our own it says nothing, since no advert is ever fragmented.
 #[must_use]
 pub fn emit(source: Ipv4Addr, destination: Ipv4Addr, message: &[u8]) -> Vec<u8> {
     let length = HEADER_LENGTH + message.len();

@@ -1,4 +1,4 @@
-//! Keeps log lines that others can cause from filling the log: one line of a kind, then silence for a while,
+//! Keeps log lines that others can cause from filling the log: one line of a kind, or a few, then silence for a while,
 //! then one line with the number of those kept back. Must not log.
 
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::units::Mono;
 
-/// Silence after a line of a kind.
+/// From the first line of a kind to the end of the silence after it.
 pub const SILENCE: Duration = Duration::from_secs(60);
 
 /// Most kinds that are told apart at a time; lines of further ones are kept back.
@@ -14,7 +14,16 @@ pub const KINDS_MAX: usize = 1024;
 
 /// Which kinds were logged lately.
 #[derive(Clone, Debug)]
-pub struct Limiter<K = &'static str>(BTreeMap<K, (Mono, u64)>);
+pub struct Limiter<K = &'static str>(BTreeMap<K, Lines>);
+
+/// The lines of one kind.
+#[derive(Clone, Copy, Debug)]
+struct Lines {
+    /// When silence ends, counted from the first line.
+    until: Mono,
+    told: u64,
+    kept_back: u64,
+}
 
 impl<K> Default for Limiter<K> {
     fn default() -> Self {
@@ -25,22 +34,24 @@ impl<K> Default for Limiter<K> {
 impl<K: Ord> Limiter<K> {
     /// Whether a line of this kind may be logged now; if so, how many were kept back before it.
     pub fn admit(&mut self, kind: K, now: Mono) -> Option<u64> {
-        match self.0.get_mut(&kind) {
-            Some((until, kept_back)) if now < *until => {
-                *kept_back += 1;
-                None
-            }
-            Some((until, kept_back)) => {
-                *until = now + SILENCE;
-                Some(std::mem::take(kept_back))
-            }
-            None => {
-                if self.0.len() >= KINDS_MAX {
-                    self.0.retain(|_, (until, _)| now < *until);
-                }
-                (self.0.len() < KINDS_MAX).then(|| self.0.insert(kind, (now + SILENCE, 0))).map(|_| 0)
+        self.admit_up_to(1, kind, now)
+    }
+
+    /// The same with so many lines before the silence.
+    pub fn admit_up_to(&mut self, most: u64, kind: K, now: Mono) -> Option<u64> {
+        if let Some(lines) = self.0.get_mut(&kind).filter(|lines| now < lines.until) {
+            let admitted = lines.told < most;
+            *(if admitted { &mut lines.told } else { &mut lines.kept_back }) += 1;
+            return admitted.then_some(0);
+        }
+        if self.0.len() >= KINDS_MAX && !self.0.contains_key(&kind) {
+            self.0.retain(|_, lines| now < lines.until);
+            if self.0.len() >= KINDS_MAX {
+                return None;
             }
         }
+        let before = self.0.insert(kind, Lines { until: now + SILENCE, told: 1, kept_back: 0 });
+        Some(before.map_or(0, |lines| lines.kept_back))
     }
 }
 
@@ -60,6 +71,17 @@ mod tests {
         }
         assert_eq!(lines, [(0, 0), (60_000, 59_999), (120_000, 59_999)]);
         assert_eq!(limiter.admit("another kind", Mono(0)), Some(0));
+    }
+
+    #[test]
+    fn some_lines_a_minute() {
+        let mut limiter = Limiter::default();
+        let lines = |limiter: &mut Limiter, seconds: std::ops::Range<u64>| -> Vec<Option<u64>> {
+            seconds.map(|s| limiter.admit_up_to(3, "state", Mono::at(Duration::from_secs(s)))).collect()
+        };
+        assert_eq!(lines(&mut limiter, 0..5), [Some(0), Some(0), Some(0), None, None]);
+        assert_eq!(lines(&mut limiter, 60..64), [Some(2), Some(0), Some(0), None]);
+        assert_eq!(lines(&mut limiter, 500..502), [Some(1), Some(0)]);
     }
 
     #[test]

@@ -2,9 +2,39 @@
 //! No clock here: `Mono` is a count that somebody else reads.
 
 use core::fmt;
+use core::net::IpAddr;
 use core::num::NonZeroU8;
 use core::ops::{Add, Sub};
 use core::time::Duration;
+
+/// Family of IP addresses: a virtual router is of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// Of an address.
+    #[must_use]
+    pub const fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self::V4,
+            IpAddr::V6(_) => Self::V6,
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        })
+    }
+}
 
 /// Virtual router identifier, 1-255 (RFC 9568 §5.2.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -197,6 +227,10 @@ impl Sub for Mono {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
 }
+
+/// The time of day, since 1970 in UTC: what is told of a clock that may step, to those who must not read one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Wall(pub Duration);
 
 #[cfg(test)]
 mod tests {

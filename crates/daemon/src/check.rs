@@ -5,7 +5,18 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 use tracing::warn;
-use vipkit_config::Config;
+use vipkit_config::{Config, Credentials, Faults};
+
+/// A daemon's way to read its configuration and to look whether this host can go over to it. May wait.
+pub type Load = fn(&Path) -> Result<Config, Faults>;
+
+/// The way of those that need no credentials.
+///
+/// # Errors
+/// All of its faults.
+pub fn without_credentials(path: &Path) -> Result<Config, Faults> {
+    vipkit_config::load(path, Credentials::Unread)
+}
 
 /// The configuration has faults; they are on standard error already.
 #[derive(Debug, Error)]
@@ -20,7 +31,7 @@ pub struct Refused {
 /// # Errors
 /// The configuration has faults.
 pub fn run(path: &Path, things: &str, count: impl FnOnce(&Config) -> usize) -> Result<(), Refused> {
-    let config = load(path)?;
+    let config = load(path, without_credentials)?;
     for warning in &config.warnings {
         eprintln!("warning: {warning}");
     }
@@ -28,12 +39,12 @@ pub fn run(path: &Path, things: &str, count: impl FnOnce(&Config) -> usize) -> R
     Ok(())
 }
 
-/// Reads the configuration; its faults go to standard error, a line each.
+/// Reads the configuration in a daemon's own way; its faults go to standard error, a line each.
 ///
 /// # Errors
 /// The configuration has faults.
-pub fn load(path: &Path) -> Result<Config, Refused> {
-    vipkit_config::load(path).map_err(|faults| {
+pub fn load(path: &Path, load: Load) -> Result<Config, Refused> {
+    load(path).map_err(|faults| {
         for fault in &faults {
             eprintln!("{fault}");
         }
@@ -56,10 +67,10 @@ mod tests {
         let path = folder.path().join("vipkit.toml");
         for (text, ending) in [("a = 1", "vipkit.toml: 1 fault"), ("a = 1\nb = 1", "vipkit.toml: 2 faults")] {
             std::fs::write(&path, text).unwrap();
-            let refused = load(&path).unwrap_err().to_string();
+            let refused = load(&path, without_credentials).unwrap_err().to_string();
             assert!(refused.ends_with(ending), "{refused}");
         }
         std::fs::write(&path, "[node]\nname = \"lvs1\"").unwrap();
-        assert_eq!(load(&path).unwrap().node.name.as_deref(), Some("lvs1"));
+        assert_eq!(load(&path, without_credentials).unwrap().node.name.as_deref(), Some("lvs1"));
     }
 }

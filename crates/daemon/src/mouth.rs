@@ -24,11 +24,7 @@ pub fn list<S: Source>(
     source: &S,
     asked: &ListParameters,
 ) -> Result<(Vec<S::Object>, Option<String>), Error> {
-    let limit = asked.limit.map_or(Ok(MAX_OBJECTS), usize::try_from).unwrap_or(usize::MAX);
-    if !(1..=MAX_OBJECTS).contains(&limit) {
-        return Err(Error::invalid_parameter("limit"));
-    }
-    let mut page = Page::new(limit);
+    let mut page = Page::asked(asked.limit)?;
     let mut objects = Vec::new();
     let mut last = None;
     for name in source.names() {

@@ -10,12 +10,13 @@ use vipkit_config::{Config, Faults};
 use vipkit_control::handler::Outcome;
 use vipkit_linux::systemd::Notifier;
 
-use crate::check;
+use crate::check::{self, Load};
 use crate::mouth::refused;
 
 /// Reloads, one after another.
 pub struct Reloader<R> {
     config_path: PathBuf,
+    load: Load,
     notifier: Rc<Notifier>,
     take_over: Box<dyn Fn(Config) -> R>,
     one_at_a_time: Mutex<()>,
@@ -26,11 +27,12 @@ impl<R: 'static> Reloader<R> {
     #[must_use]
     pub fn new(
         config_path: &Path,
+        load: Load,
         notifier: Rc<Notifier>,
         take_over: impl Fn(Config) -> R + 'static,
     ) -> Rc<Self> {
         let (config_path, take_over) = (config_path.to_owned(), Box::new(take_over));
-        Rc::new(Self { config_path, notifier, take_over, one_at_a_time: Mutex::new(()) })
+        Rc::new(Self { config_path, load, notifier, take_over, one_at_a_time: Mutex::new(()) })
     }
 
     /// Reads the configuration and goes over to it. The log has its warnings and faults.
@@ -40,8 +42,8 @@ impl<R: 'static> Reloader<R> {
     pub async fn reload(&self) -> Result<R, Faults> {
         let _turn = self.one_at_a_time.lock().await;
         let _ = self.notifier.reloading();
-        let path = self.config_path.clone();
-        let loaded = match tokio::task::spawn_blocking(move || vipkit_config::load(&path)).await {
+        let (path, load) = (self.config_path.clone(), self.load);
+        let loaded = match tokio::task::spawn_blocking(move || load(&path)).await {
             Ok(loaded) => loaded,
             Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
         };

@@ -6,9 +6,10 @@
 //! |---|---|
 //! | tell the time, wait for an instant | [`clock`], [`timer`] |
 //! | receive and send VRRP, send frames | [`vrrp_socket`], [`packet_socket`] |
-//! | read, change and watch links and addresses | [`route`] |
+//! | read, change and watch links, addresses, routes and rules | [`route`] |
+//! | write and watch a table of nftables | [`nftables`] |
 //! | read and change the IPVS table | [`ipvs`] |
-//! | read and set an interface's IPv4 settings | [`sysctl`] |
+//! | read and set an interface's settings | [`sysctl`] |
 //! | obey signals, talk to systemd | [`signals`], [`systemd`] |
 //! | serve a Unix socket, know who calls | [`listen`], [`peer`] |
 //! | run once per network namespace, know what it lacks | [`namespace_lock`], [`capabilities`] |
@@ -29,9 +30,11 @@ pub mod listen;
 pub mod memory;
 pub mod namespace_lock;
 mod netlink;
+pub mod nftables;
 pub mod open_files;
 pub mod packet_socket;
 pub mod peer;
+mod program;
 pub mod route;
 pub mod signals;
 pub mod state_file;

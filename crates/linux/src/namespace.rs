@@ -33,6 +33,18 @@ pub(crate) fn ip(arguments: &str) {
     assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// Two ends of a cable, veth0 and veth1, in the namespace of the calling thread, as their indexes. Neither has an
+/// address.
+pub(crate) fn cable() -> (u32, u32) {
+    ip("link add name veth0 type veth peer name veth1");
+    for end in ["veth0", "veth1"] {
+        ip(&format!("link set dev {end} addrgenmode none"));
+        ip(&format!("link set dev {end} up"));
+    }
+    eventually(|| (link("veth0").carrier && link("veth1").carrier).then_some(()));
+    (link("veth0").index, link("veth1").index)
+}
+
 /// A link in the namespace of the calling thread.
 pub(crate) fn link(name: &str) -> Link {
     Route::open().unwrap().links().unwrap().into_iter().find(|link| link.name == name).unwrap()

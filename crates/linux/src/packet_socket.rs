@@ -1,10 +1,12 @@
-//! Sends ready-made Ethernet frames (ARP announcements). Must not receive: the socket asks for no protocol, so the
-//! kernel hands it nothing.
+//! Sends ready-made Ethernet frames: announcements of ARP and neighbour discovery, and adverts from a virtual MAC. Must
+//! not receive: the socket asks for no protocol, so the kernel hands it nothing.
 
 use std::io;
 use std::mem;
 
 use socket2::{Domain, SockAddr, SockAddrStorage, Socket, Type};
+
+use crate::vrrp_socket::TC_PRIO_CONTROL;
 
 /// A sender of frames on any interface.
 pub struct PacketSocket {
@@ -19,6 +21,7 @@ impl PacketSocket {
     pub fn open() -> io::Result<Self> {
         let socket = Socket::new(Domain::PACKET, Type::RAW, None)?;
         socket.set_nonblocking(true)?;
+        socket.set_priority(TC_PRIO_CONTROL)?;
         Ok(Self { socket })
     }
 

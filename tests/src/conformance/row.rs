@@ -1,17 +1,18 @@
 //! The format of a row, and the files they are in. Must not play them.
 //!
-//! Times are milliseconds since the router came into the state it starts in. A packet is written twice: as the
-//! description of how it differs from a valid advert (`advert`) and as bytes (`packet`), which alone are played.
+//! Times are milliseconds since the router came into the state it starts in: then its clock shows `trailer::CLOCK`. A
+//! packet is written twice: as the description of how it differs from a valid advert (`advert`), and as its text
+//! (`packet`, see `arrival`), which alone is played.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::packet::{Packet, hex};
+use super::packet::Packet;
 
 /// A row: one requirement, played once from each state it starts in.
 #[derive(Debug, Deserialize)]
@@ -30,9 +31,9 @@ pub struct Row {
     pub config: String,
     /// The configuration is refused, with this in the message.
     pub refused: Option<String>,
-    /// The router's own address.
+    /// The router's own address: with an IPv6 one, its virtual addresses are fe80::5 and 2001:db8::5 unless said.
     #[serde(default = "own_address")]
-    pub source: Ipv4Addr,
+    pub source: IpAddr,
     /// How late each of its timers is served.
     #[serde(default)]
     pub late_ms: f64,
@@ -61,13 +62,13 @@ pub enum Start {
     Active,
 }
 
-/// A packet, described and in bytes.
+/// A packet, described and as text.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
     /// How it differs from a valid advert.
     pub advert: Packet,
-    /// Its bytes, in hex.
+    /// Its text.
     pub packet: String,
 }
 
@@ -77,7 +78,7 @@ pub struct Input {
 pub struct Refuse {
     /// How it differs from a valid advert.
     pub advert: Packet,
-    /// Its bytes, in hex.
+    /// Its text.
     pub packet: String,
     /// The counter.
     pub counter: String,
@@ -98,18 +99,22 @@ pub struct Step {
     pub asleep: bool,
     /// Input: how the packet differs from a valid advert.
     pub advert: Option<Packet>,
-    /// Input: the packet's bytes, in hex.
+    /// Input: the packet's text.
     pub packet: Option<String>,
     /// Input: something that happens to the host.
     pub event: Option<Event>,
+    /// Input: the host's clock steps to this many milliseconds after the moment 0 of the row.
+    pub clock_ms: Option<f64>,
+    /// Input: the interface takes packets of so many bytes.
+    pub mtu: Option<u32>,
     /// Input: keys of a new configuration.
     pub reload: Option<String>,
     /// Each input by itself changed nothing but this counter, by one, and perhaps the log.
     pub hold: Option<String>,
     /// Adverts sent.
     pub send: Vec<Sent>,
-    /// Gratuitous ARP frames sent, by address.
-    pub announce: BTreeMap<Ipv4Addr, usize>,
+    /// Gratuitous ARP frames or neighbour advertisements sent, by address.
+    pub announce: BTreeMap<IpAddr, usize>,
     /// State reached.
     pub state: Option<String>,
     /// Addresses that are on the interface now, if they changed.
@@ -132,6 +137,8 @@ pub enum Event {
     Startup,
     /// The program is told to stop.
     Shutdown,
+    /// The program dies, and starts again.
+    Restart,
     /// The cable is pulled.
     LinkDown,
     /// The cable is back.
@@ -140,18 +147,29 @@ pub enum Event {
     AddressGone,
     /// Its own address is back.
     AddressBack,
+    /// Its own address may not be used yet.
+    AddressTentative,
 }
 
 /// Adverts sent.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, deny_unknown_fields)]
 pub enum Sent {
-    /// One, at the time of the step: the whole packet in hex.
-    Bytes(String),
+    /// One, at the time of the step.
+    Made {
+        /// How it differs from a valid advert of another router.
+        advert: Box<Packet>,
+        /// Its text.
+        packet: String,
+    },
     /// One or more of a priority.
     Described {
         /// Priority.
         priority: u8,
+        /// Where to, if that counts.
+        to: Option<IpAddr>,
+        /// Key ID of its HMAC, if that counts.
+        key_id: Option<u8>,
         /// When the first is sent, if not at the time of the step.
         at_ms: Option<f64>,
         /// Time between them.
@@ -163,8 +181,8 @@ pub enum Sent {
     },
 }
 
-const fn own_address() -> Ipv4Addr {
-    Ipv4Addr::new(10, 0, 1, 1)
+const fn own_address() -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(10, 0, 1, 1))
 }
 
 /// Files of rows, in order.
@@ -197,22 +215,22 @@ pub fn load() -> Result<Vec<Row>, String> {
     Ok(rows)
 }
 
-/// The text of a file of rows with the bytes of each packet made anew from its description.
+/// The text of a file of rows with the text of each packet made anew from its description.
 ///
 /// # Errors
-/// A description that is none, or has no bytes beside it.
+/// A description that is none, or has no text beside it.
 pub fn bless(text: &str) -> Result<String, String> {
     const DESCRIPTION: &str = "\"advert\": ";
-    const BYTES: &str = ", \"packet\": \"";
+    const TEXT: &str = ", \"packet\": \"";
     let (mut blessed, mut rest) = (String::new(), text);
     while let Some(at) = rest.find(DESCRIPTION) {
         let (before, description) = rest.split_at(at + DESCRIPTION.len());
         let mut stream = serde_json::Deserializer::from_str(description).into_iter::<Packet>();
         let packet = stream.next().ok_or("no description")?.map_err(|error| error.to_string())?;
         let (description, after) = description.split_at(stream.byte_offset());
-        let after = after.strip_prefix(BYTES).ok_or(format!("no packet beside {description}"))?;
-        blessed += &format!("{before}{description}{BYTES}{}", hex(&packet.bytes()?));
-        rest = after.trim_start_matches(|c: char| c.is_ascii_hexdigit());
+        let after = after.strip_prefix(TEXT).ok_or(format!("no packet beside {description}"))?;
+        blessed += &format!("{before}{description}{TEXT}{}", packet.arrival()?);
+        rest = after.trim_start_matches(|c| c != '"');
     }
     Ok(blessed + rest)
 }

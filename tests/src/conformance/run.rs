@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use vipkit_core::units::Mono;
+use vipkit_core::units::{Mono, Wall};
 use vrrpd::fsm::State;
 
+use super::arrival::Arrival;
 use super::compare::{self, check, same};
-use super::packet::unhex;
 use super::row::{Event, Row, Start, Step};
+use super::trailer::CLOCK;
 use crate::host::{Host, Seen, instance};
 
 /// When a row's host is made: any other moment would do.
@@ -25,7 +26,7 @@ const VALID_MS: f64 = 600.0;
 /// What was seen and what was expected, of the first case that fails.
 pub fn run(row: &Row) -> Result<(), String> {
     if let Some(expected) = &row.refused {
-        let found = instance(&row.config).err().unwrap_or_default();
+        let found = instance(&row.config, row.source).err().unwrap_or_default();
         return check("refused", found.contains(expected), expected, &found);
     }
     check("start", !row.start.is_empty(), "a state", "none")?;
@@ -61,22 +62,32 @@ impl Bench {
         let host = Host::new(&row.config, row.source, EPOCH)?;
         let late = milliseconds(row.late_ms);
         let mut bench = Self { host, start: EPOCH, now: EPOCH, late, seen: Vec::new() };
+        bench.set_clock(0.0);
         if start == Start::Initialize {
             return Ok(bench);
         }
         bench.take(|host, now| host.start(now));
         if start == Start::Active && bench.host.state() != State::Active {
             bench.now = bench.host.deadline(EPOCH).ok_or("no timer after the start")?;
+            bench.start = bench.now;
+            bench.set_clock(0.0);
             bench.take(Host::timer);
         }
         bench.serve_timers(bench.now + Duration::from_micros(1))?;
-        bench.start = bench.now;
         bench.seen.clear();
         Ok(bench)
     }
 
     fn at(&self, ms: f64) -> Mono {
         self.start + milliseconds(ms)
+    }
+
+    /// The clock shows this moment of the row now.
+    fn set_clock(&mut self, ms: f64) {
+        let start = Duration::from_secs(CLOCK.into());
+        let span = milliseconds(ms.abs());
+        let wall = if ms < 0.0 { start - span } else { start + span };
+        self.host.set_clock(Wall(wall), self.now);
     }
 
     fn take(&mut self, turn: impl FnOnce(&mut Host, Mono) -> Vec<Seen>) {
@@ -124,8 +135,7 @@ impl Bench {
     fn believes(mut self, packet: &str) -> Result<(), String> {
         let before = (self.host.state(), self.timer());
         self.now = self.at(VALID_MS);
-        let packet = unhex(packet)?;
-        self.take(|host, now| host.packet(&packet, now));
+        self.packet(packet)?;
         same("state after the valid packet", &State::Backup, &self.host.state())?;
         let moved = self.timer() > before.1;
         check("the valid packet", before.0 == State::Active || moved, "a later timer", "the same")
@@ -134,9 +144,14 @@ impl Bench {
     fn input(&mut self, step: &Step) -> Result<(), String> {
         let before = (self.host.state(), self.timer(), self.seen.len());
         let counters = self.counters();
+        if let Some(ms) = step.clock_ms {
+            self.set_clock(ms);
+        }
+        if let Some(mtu) = step.mtu {
+            self.take(|host, now| host.set_mtu(mtu, now));
+        }
         if let Some(packet) = &step.packet {
-            let packet = unhex(packet)?;
-            self.take(|host, now| host.packet(&packet, now));
+            self.packet(packet)?;
         }
         if let Some(keys) = &step.reload {
             let seen = self.host.reload(keys, self.now)?;
@@ -145,10 +160,12 @@ impl Bench {
         match step.event {
             Some(Event::Startup) => self.take(Host::start),
             Some(Event::Shutdown) => self.take(Host::stop),
+            Some(Event::Restart) => self.take(Host::restart),
             Some(Event::LinkDown) => self.take(|host, now| host.set_carrier(false, now)),
             Some(Event::LinkUp) => self.take(|host, now| host.set_carrier(true, now)),
             Some(Event::AddressGone) => self.take(|host, now| host.set_address(false, now)),
             Some(Event::AddressBack) => self.take(|host, now| host.set_address(true, now)),
+            Some(Event::AddressTentative) => self.take(Host::set_tentative),
             None => {}
         }
         let Some(counter) = &step.hold else { return Ok(()) };
@@ -159,6 +176,12 @@ impl Bench {
         check("a hold", quiet, "nothing seen", &format!("{:?}", &self.seen[before.2..]))
     }
 
+    fn packet(&mut self, text: &str) -> Result<(), String> {
+        let packet: Arrival = text.parse()?;
+        self.take(|host, now| host.packet(&packet.received(), now));
+        Ok(())
+    }
+
     fn timer(&self) -> Option<Mono> {
         self.host.router().fsm().deadline()
     }
@@ -167,9 +190,10 @@ impl Bench {
         self.host.router().counters().iter().collect()
     }
 
-    /// The counters that differ from before, and by how much.
+    /// The counters that are greater than before, and by how much: a restart begins anew.
     fn moved(&self, before: &BTreeMap<&'static str, u64>) -> BTreeMap<&'static str, u64> {
-        let moved = self.counters().into_iter().map(|(name, count)| (name, count - before[name]));
+        let moved =
+            self.counters().into_iter().map(|(name, count)| (name, count.saturating_sub(before[name])));
         moved.filter(|(_, count)| *count > 0).collect()
     }
 }

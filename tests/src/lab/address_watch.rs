@@ -33,11 +33,11 @@ impl AddressWatch {
         let log = host.folder().join("addresses.log");
         // Only changes from here on matter: an earlier watch may have used the file.
         let _ = std::fs::remove_file(&log);
-        let mut command = host.command(&["ip", "-4", "-oneline", "monitor", "address"]);
+        let mut command = host.command(&["ip", "-oneline", "monitor", "address"]);
         let process = Process::start(command.stdin(std::process::Stdio::null()), &log);
         let mut watch = Self { host: host.clone(), before: Vec::new(), process, marks: Cell::new(0) };
         watch.catch_up();
-        watch.before = host.addresses();
+        watch.before = [host.addresses(), host.addresses_v6()].concat();
         watch
     }
 
@@ -67,7 +67,7 @@ impl AddressWatch {
         self.catch_up();
         let change = |line: &str| {
             let gone = line.starts_with("Deleted");
-            let net = line.split_whitespace().skip_while(|word| *word != "inet").nth(1)?;
+            let net = line.split_whitespace().skip_while(|word| !word.starts_with("inet")).nth(1)?;
             Some(Change { gone, net: net.to_owned() })
         };
         self.process.log().lines().filter_map(change).collect()

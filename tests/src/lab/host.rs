@@ -1,7 +1,7 @@
 //! A host of a lab: its interface `eth0`, its addresses, and the cable to the switch, which can be cut so that both
 //! ends notice, or so that none does.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
@@ -47,6 +47,24 @@ impl Host {
         self.address
     }
 
+    /// Its link-local address on `eth0`, once it has [`Host::add_ipv6`].
+    #[must_use]
+    pub fn link_local(&self) -> Ipv6Addr {
+        Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 4, self.last())
+    }
+
+    /// Its global IPv6 address on `eth0`, once it has [`Host::add_ipv6`].
+    #[must_use]
+    pub fn global(&self) -> Ipv6Addr {
+        Ipv6Addr::new(0x2001, 0xdb8, 4, 0, 0, 0, 0, self.last())
+    }
+
+    /// True if this is one of its own addresses.
+    #[must_use]
+    pub fn is_at(&self, address: IpAddr) -> bool {
+        [IpAddr::V4(self.address), self.link_local().into(), self.global().into()].contains(&address)
+    }
+
     /// Where it lives.
     #[must_use]
     pub fn namespace(&self) -> &Namespace {
@@ -87,6 +105,14 @@ impl Host {
         self.ip(&format!("address add {}/24 dev eth0", self.address));
     }
 
+    /// Gives `eth0` its IPv6 addresses, and no other: they can be used at once.
+    pub fn add_ipv6(&self) {
+        self.ip("link set eth0 addrgenmode none");
+        self.ip("-6 address flush dev eth0");
+        self.ip(&format!("address add {}/64 dev eth0 nodad", self.link_local()));
+        self.ip(&format!("address add {}/64 dev eth0 nodad", self.global()));
+    }
+
     /// Takes `eth0` away.
     pub fn detach(&self) {
         self.ip("link delete eth0");
@@ -112,18 +138,49 @@ impl Host {
         self.set_port_state(FORWARDING);
     }
 
-    /// The addresses on all interfaces but `lo`, each with its prefix.
+    /// The IPv4 addresses on all interfaces but `lo`, each with its prefix.
     #[must_use]
     pub fn addresses(&self) -> Vec<String> {
-        let printed = self.run(&["ip", "-4", "-oneline", "address", "show"]).stdout;
-        let words = printed.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-        words.filter(|words| words.get(1) != Some(&"lo")).map(|words| words[3].to_owned()).collect()
+        self.addresses_of("-4")
+    }
+
+    /// The IPv6 addresses on all interfaces but `lo`, each with its prefix.
+    #[must_use]
+    pub fn addresses_v6(&self) -> Vec<String> {
+        self.addresses_of("-6")
     }
 
     /// True if it has the address, with whatever prefix.
     #[must_use]
     pub fn has(&self, address: &str) -> bool {
-        self.addresses().iter().any(|net| net.split('/').next() == Some(address))
+        let family = if address.contains(':') { "-6" } else { "-4" };
+        self.addresses_of(family).iter().any(|net| net.split('/').next() == Some(address))
+    }
+
+    fn addresses_of(&self, family: &str) -> Vec<String> {
+        let printed = self.run(&["ip", family, "-oneline", "address", "show"]).stdout;
+        let words = printed.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        words.filter(|words| words.get(1) != Some(&"lo")).map(|words| words[3].to_owned()).collect()
+    }
+
+    /// A kernel setting, such as `ipv4/conf/eth0/arp_ignore`.
+    #[must_use]
+    pub fn setting(&self, path: &str) -> String {
+        self.run(&["cat", &format!("/proc/sys/net/{path}")]).stdout.trim().to_owned()
+    }
+
+    /// Changes a kernel setting.
+    pub fn set(&self, path: &str, value: &str) {
+        let ran = self.run(&["sh", "-c", &format!("echo {value} > /proc/sys/net/{path}")]);
+        assert_eq!(ran.code, 0, "{path}: {}", ran.stderr);
+    }
+
+    /// The MAC address at which it would reach another's address on `eth0`, if it knows one.
+    #[must_use]
+    pub fn neighbour(&self, address: &str) -> Option<String> {
+        let printed = self.ip(&format!("neighbour show {address} dev eth0"));
+        let mut words = printed.split_whitespace().skip_while(|word| *word != "lladdr");
+        words.nth(1).map(str::to_owned)
     }
 
     /// MAC address of `eth0`.
@@ -142,7 +199,9 @@ impl Host {
     #[must_use]
     pub fn fetch_within(&self, address: &str, limit: Duration) -> Option<String> {
         let limit = limit.as_secs_f64().to_string();
-        let ran = self.run(&["curl", "--silent", "--max-time", &limit, &format!("http://{address}/")]);
+        let url =
+            if address.contains(':') { format!("http://[{address}]/") } else { format!("http://{address}/") };
+        let ran = self.run(&["curl", "--silent", "--max-time", &limit, &url]);
         (ran.code == 0).then(|| ran.stdout.trim().to_owned())
     }
 
@@ -150,6 +209,10 @@ impl Host {
     #[must_use]
     pub fn command_to_cut(&self) -> String {
         format!("ip -n {} link set {} down", self.switch.name(), self.port())
+    }
+
+    fn last(&self) -> u16 {
+        self.address.octets()[3].into()
     }
 
     /// Its end of the cable at the switch.

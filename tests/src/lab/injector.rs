@@ -1,14 +1,12 @@
-//! Sends packets from a host as they are, one after the other at a steady rate, until it is dropped.
+//! Sends frames from a host as they are, one after the other at a steady rate, until it is dropped.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
-
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use std::time::{Duration, Instant};
 
 use super::host::Host;
+use super::wire::Wire;
 use super::worker::Worker;
 
 /// The sender.
@@ -19,24 +17,23 @@ pub struct Injector {
 }
 
 impl Injector {
-    /// Sends these IPv4 packets in turn, each `gap` after the one before.
+    /// Sends these frames in turn, each `gap` after the one before. What a busy machine is late for is made up for.
     #[must_use]
-    pub fn on(host: &Host, packets: Vec<Vec<u8>>, gap: Duration) -> Self {
-        let open = || Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(libc::IPPROTO_RAW))).unwrap();
-        let socket = host.namespace().within(open);
-        socket.set_multicast_if_v4(&host.address()).unwrap();
-        let group = SockAddr::from(SocketAddrV4::new(Ipv4Addr::new(224, 0, 0, 18), 0));
+    pub fn on(host: &Host, frames: Vec<Vec<u8>>, gap: Duration) -> Self {
+        let wire = Wire::of(host);
         let sent = Arc::new(AtomicUsize::new(0));
         let count = sent.clone();
+        let mut next = Instant::now();
         let send = move || {
             let number = count.fetch_add(1, Ordering::Relaxed);
-            socket.send_to(&packets[number % packets.len()], &group).unwrap();
-            thread::sleep(gap);
+            wire.send(&frames[number % frames.len()]);
+            next += gap;
+            thread::sleep(next.saturating_duration_since(Instant::now()));
         };
         Self { sent, _worker: Worker::start(send) }
     }
 
-    /// Packets sent so far.
+    /// Frames sent so far.
     #[must_use]
     pub fn sent(&self) -> usize {
         self.sent.load(Ordering::Relaxed)

@@ -5,7 +5,7 @@
 //! Lab ── Host ── Namespace        a network, its hosts, and where they live (also: what a dead run left)
 //!         ├── Installation ── Daemon   vipkit on it; Vrrpd: one vrrpd alone; Director: all daemons together
 //!         ├── Keepalived          the peer that is not ours; like a Daemon a Process with a log
-//!         ├── WebServer, Sniffer, Injector, AddressWatch
+//!         ├── WebServer, Sniffer, Wire, Injector, AddressWatch
 //! ```
 
 pub mod address_watch;
@@ -18,11 +18,13 @@ pub mod injector;
 pub mod installation;
 pub mod keepalived;
 pub mod namespace;
+pub mod ping;
 pub mod process;
 pub mod sniffer;
 pub mod table_watch;
 pub mod vrrpd;
 pub mod web_server;
+pub mod wire;
 pub mod worker;
 
 use std::cell::{Cell, RefCell};
@@ -31,6 +33,7 @@ use std::fs::{self, Permissions};
 use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::rc::Rc;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -98,6 +101,20 @@ impl Lab {
         host
     }
 
+    /// Makes the switch one that learns nothing: everybody gets every frame.
+    pub fn flood_everything(&self) {
+        self.switch.ip("link set br0 type bridge ageing_time 0");
+    }
+
+    /// The host behind whose port the switch has a station.
+    #[must_use]
+    pub fn port_of(&self, station: &str) -> Option<String> {
+        let table =
+            process::run(Command::new("bridge").args(["-n", self.switch.name(), "fdb", "show"])).stdout;
+        let line = table.lines().find(|line| line.starts_with(station))?;
+        Some(line.split_whitespace().nth(2)?.strip_prefix("s-")?.to_owned())
+    }
+
     /// A folder for files of this lab.
     #[must_use]
     pub fn folder(&self) -> &Path {
@@ -148,11 +165,9 @@ impl Lab {
         let mut evidence = String::new();
         for host in self.hosts.borrow().iter() {
             let _ = writeln!(evidence, "── {}", host.name());
-            for look in [
-                &["ip", "-4", "-brief", "address"][..],
-                &["ip", "-4", "-brief", "neighbour"],
-                &["ipvsadm", "-Ln"],
-            ] {
+            for look in
+                [&["ip", "-brief", "address"][..], &["ip", "-brief", "neighbour"], &["ipvsadm", "-Ln"]]
+            {
                 evidence += &host.command(look).output().map_or_else(
                     |error| error.to_string(),
                     |ran| String::from_utf8_lossy(&ran.stdout).into_owned(),

@@ -63,6 +63,12 @@ impl Vrrpd {
         self.instances().unwrap().into_iter().next().expect("an instance")
     }
 
+    /// An instance by its name.
+    #[must_use]
+    pub fn instance_named(&self, name: &str) -> Instance {
+        self.instances().unwrap().into_iter().find(|instance| instance.name == name).expect("that instance")
+    }
+
     /// The state of its instance, if it answers.
     #[must_use]
     pub fn state(&self) -> Option<State> {

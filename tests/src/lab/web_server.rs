@@ -1,7 +1,7 @@
 //! The web server of a host: whatever it is asked, it answers with the host's own address.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv6Addr, TcpListener};
 use std::time::Duration;
 
 use socket2::Socket;
@@ -21,7 +21,8 @@ impl WebServer {
     /// Starts it.
     #[must_use]
     pub fn on(host: &Host) -> Self {
-        let listener = host.namespace().within(|| TcpListener::bind((Ipv4Addr::UNSPECIFIED, 80)).unwrap());
+        // Of IPv4 too.
+        let listener = host.namespace().within(|| TcpListener::bind((Ipv6Addr::UNSPECIFIED, 80)).unwrap());
         let listener = Socket::from(listener);
         listener.set_read_timeout(Some(PATIENCE)).unwrap();
         let body = format!("{}\n", host.address());

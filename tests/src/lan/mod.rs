@@ -7,12 +7,14 @@ pub mod link;
 pub mod tenure;
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use vipkit_core::units::Mono;
+use vipkit_core::units::{Mono, Wall};
+use vipkit_core::vrrp::Packet;
 use vrrpd::fsm::State;
 
+use crate::conformance::arrival::Arrival;
 use crate::host::{Host, Seen};
 use dice::Dice;
 use link::Link;
@@ -21,6 +23,9 @@ use tenure::Tenures;
 /// Events at one moment that no network needs: something answers without end.
 const EVENTS_AT_ONCE_MAX: usize = 10_000;
 
+/// Packets kept for who listens in.
+const HEARD_MAX: usize = 1000;
+
 /// A host on the network, by the order in which it was added.
 pub type Id = usize;
 
@@ -28,7 +33,7 @@ pub type Id = usize;
 #[derive(Debug)]
 struct Flight {
     to: Id,
-    packet: Vec<u8>,
+    packet: Arrival,
 }
 
 /// The network.
@@ -42,6 +47,8 @@ pub struct Lan {
     /// By arrival, then in the order of sending.
     flights: BTreeMap<(Mono, u64), Flight>,
     sent: u64,
+    /// The first packets sent since somebody asked, whoever gets them.
+    heard: Vec<Arrival>,
     dice: Dice,
     tenures: Tenures,
 }
@@ -49,7 +56,6 @@ pub struct Lan {
 #[derive(Debug)]
 struct Station {
     host: Host,
-    keys: String,
     powered: bool,
 }
 
@@ -64,6 +70,7 @@ impl Lan {
             everywhere: Link::default(),
             flights: BTreeMap::new(),
             sent: 0,
+            heard: Vec::new(),
             dice: Dice::new(seed),
             tenures: Tenures::default(),
         }
@@ -71,12 +78,22 @@ impl Lan {
 
     /// Adds a host with address 10.0.1.`last` and one virtual router of these keys, and starts it.
     pub fn add(&mut self, last: u8, keys: &str) -> Id {
-        let source = Ipv4Addr::new(10, 0, 1, last);
+        self.add_at(Ipv4Addr::new(10, 0, 1, last).into(), keys)
+    }
+
+    /// Adds a host with this address, whose family is that of its virtual router, and starts it.
+    pub fn add_at(&mut self, source: IpAddr, keys: &str) -> Id {
         let host = Host::new(keys, source, self.now).expect("a valid configuration");
-        self.stations.push(Station { host, keys: keys.to_owned(), powered: true });
+        self.stations.push(Station { host, powered: true });
         let id = self.stations.len() - 1;
         self.turn(id, Host::start);
         id
+    }
+
+    /// How many hosts there are.
+    #[must_use]
+    pub const fn hosts(&self) -> usize {
+        self.stations.len()
     }
 
     /// The time.
@@ -152,13 +169,10 @@ impl Lan {
         self.stations[id].powered
     }
 
-    /// The host, after a stop or without power, starts as if for the first time.
+    /// The host, after a stop or without power, starts with what is in its files.
     pub fn power_on(&mut self, id: Id) {
-        let station = &mut self.stations[id];
-        let source = station.host.source();
-        station.host = Host::new(&station.keys, source, self.now).expect("a valid configuration");
-        station.powered = true;
-        self.turn(id, Host::start);
+        self.stations[id].powered = true;
+        self.turn(id, Host::boot);
     }
 
     /// The cable of a host goes or comes.
@@ -166,10 +180,32 @@ impl Lan {
         self.turn(id, |host, now| host.set_carrier(carrier, now));
     }
 
+    /// The daemon dies, and starts again with what it kept.
+    pub fn restart(&mut self, id: Id) {
+        self.turn(id, Host::restart);
+    }
+
+    /// The configuration of a host is read anew.
+    pub fn reload(&mut self, id: Id, keys: &str) {
+        self.turn(id, |host, now| host.reload(keys, now).expect("a valid configuration"));
+    }
+
+    /// The clock of a host is so many seconds ahead of what it showed.
+    pub fn step_clock(&mut self, id: Id, seconds: i64) {
+        let (host, now) = (&mut self.stations[id].host, self.now);
+        let (clock, span) = (host.clock(now).0, Duration::from_secs(seconds.unsigned_abs()));
+        host.set_clock(Wall(if seconds < 0 { clock - span } else { clock + span }), now);
+    }
+
+    /// The packets sent since this was asked last, the first of them if there were many.
+    pub fn take_heard(&mut self) -> Vec<Arrival> {
+        std::mem::take(&mut self.heard)
+    }
+
     /// A packet from nowhere reaches every host now.
-    pub fn inject(&mut self, packet: &[u8]) {
+    pub fn inject(&mut self, packet: &Arrival) {
         for to in 0..self.stations.len() {
-            self.turn(to, |host, now| host.packet(packet, now));
+            self.turn(to, |host, now| host.packet(&packet.received(), now));
         }
     }
 
@@ -197,7 +233,7 @@ impl Lan {
     fn serve(&mut self) {
         if let Some(entry) = self.flights.first_entry().filter(|entry| entry.key().0 <= self.now) {
             let Flight { to, packet } = entry.remove();
-            return self.turn(to, |host, now| host.packet(&packet, now));
+            return self.turn(to, |host, now| host.packet(&packet.received(), now));
         }
         for id in 0..self.stations.len() {
             if self.host(id).deadline(self.now).is_some_and(|deadline| deadline <= self.now) {
@@ -221,18 +257,31 @@ impl Lan {
         self.tenures.note(id, holds, self.now);
         for seen in seen {
             if let Seen::Advert(packet) = seen {
-                self.send(id, &packet);
+                self.send(id, &Arrival::of(&packet), destination(&packet));
             }
         }
     }
 
-    fn send(&mut self, from: Id, packet: &[u8]) {
+    fn send(&mut self, from: Id, packet: &Arrival, destination: IpAddr) {
+        if self.heard.len() < HEARD_MAX {
+            self.heard.push(packet.clone());
+        }
         for to in (0..self.stations.len()).filter(|&to| to != from) {
+            if !destination.is_multicast() && destination != self.host(to).source() {
+                continue;
+            }
             let link = self.links.get(&(from, to)).copied().unwrap_or(self.everywhere);
             for arrival in link.arrivals(self.now, &mut self.dice) {
                 self.sent += 1;
-                self.flights.insert((arrival, self.sent), Flight { to, packet: packet.to_vec() });
+                self.flights.insert((arrival, self.sent), Flight { to, packet: packet.clone() });
             }
         }
+    }
+}
+
+const fn destination(packet: &Packet) -> IpAddr {
+    match packet {
+        Packet::V4 { destination, .. } => IpAddr::V4(*destination),
+        Packet::V6 { destination, .. } => IpAddr::V6(*destination),
     }
 }

@@ -48,7 +48,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
 
 async fn live(options: &Options, mut outside: Outside, log: &Log) -> anyhow::Result<()> {
     let files = open_files::raise().context("cannot raise the limit of open files")?;
-    let config = check::load(&options.config)?;
+    let config = check::load(&options.config, check::without_credentials)?;
     check::log_warnings(&config);
     let listening = outside.listen(NAME)?;
     let file = StateFile::new(NAME, VERDICTS);
@@ -70,7 +70,7 @@ async fn live(options: &Options, mut outside: Outside, log: &Log) -> anyhow::Res
     tasks.spawn_local(runner::run_checks(daemon.clone(), runner::running_max(files)));
     let reloading = daemon.clone();
     let take_over = move |config| reloading.borrow_mut().reload(config);
-    let reloader = Reloader::new(&config_path, outside.notifier(), take_over);
+    let reloader = Reloader::new(&config_path, check::without_credentials, outside.notifier(), take_over);
     let mouth = Rc::new(Mouth::new(daemon, reloader.clone()));
     let why = outside.live(listening, mouth, reloader, tasks).await;
     closing.notify_one();

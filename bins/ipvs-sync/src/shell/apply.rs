@@ -8,6 +8,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tracing::debug;
+use vipkit_core::units::Family;
 use vipkit_daemon::clock::now;
 use vipkit_daemon::state::StateFile;
 use vipkit_linux::ipvs::{Ipvs, IpvsError};
@@ -130,7 +131,7 @@ impl Reconciler {
                 let mut daemon = self.daemon.borrow_mut();
                 daemon.trouble(Trouble::Table, None);
                 // Where it cannot be told, nobody is warned.
-                let forwards = sysctl::read("all", "forwarding").map_or(true, |value| value != 0);
+                let forwards = sysctl::read(Family::V4, "all", "forwarding").map_or(true, |value| value != 0);
                 daemon.saw(Table::from(table), forwards);
                 Ok(())
             }

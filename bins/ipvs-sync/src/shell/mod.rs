@@ -22,6 +22,7 @@ use std::rc::Rc;
 use tokio::task::JoinSet;
 use tracing::info;
 use vipkit_control::ipvs::ReloadReply;
+use vipkit_daemon::check;
 use vipkit_daemon::cli::Options;
 use vipkit_daemon::lock::Lock;
 use vipkit_daemon::log::Log;
@@ -67,7 +68,7 @@ async fn live(options: &Options, mut outside: Outside, lock: Rc<Lock>, log: &Log
 fn reloader(daemon: &Shared, outside: &Outside) -> Rc<Reloader<ReloadReply>> {
     let path = daemon.borrow().identity.config_path().to_owned();
     let daemon = daemon.clone();
-    Reloader::new(&path, outside.notifier(), move |config| {
+    Reloader::new(&path, check::without_credentials, outside.notifier(), move |config| {
         let digest = config.digest.to_string();
         let services = daemon.borrow_mut().configure(config);
         info!("configuration {digest}: {services}");

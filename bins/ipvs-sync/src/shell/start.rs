@@ -42,7 +42,7 @@ pub fn start(options: &Options, outside: &mut Outside, log: &Log) -> anyhow::Res
     if !capabilities::missing(&[needed]).is_empty() {
         bail!("{} missing: start {NAME} as root, or give it AmbientCapabilities= in its unit", needed.name());
     }
-    let config = check::load(&options.config)?;
+    let config = check::load(&options.config, check::without_credentials)?;
     check::log_warnings(&config);
     let listening = outside.listen(NAME)?;
     let file = StateFile::new(NAME, "state.json");

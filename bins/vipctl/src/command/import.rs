@@ -17,7 +17,7 @@ use crate::import::{self, Imported, compare};
 use crate::render::import::{Imports, Node, report};
 use crate::render::text::Places;
 
-/// Mode of what is written: a password may be in it.
+/// Mode of what is written: a password may be in it, or a key.
 const MODE: u32 = 0o640;
 
 pub fn run(
@@ -55,30 +55,42 @@ fn imported(files: &[PathBuf], intended: bool, out: Option<&Path>) -> Result<Imp
     Ok(Imports::new(nodes, disagreements, written))
 }
 
-/// A file for each node, none of which was there before.
+/// A file for each node, and one for each of its keys beside it, none of which was there before.
 fn written(folder: &Path, nodes: &[Imported]) -> Result<Vec<PathBuf>, Refusal> {
-    let paths: Vec<_> = nodes.iter().map(|node| folder.join(format!("{}.toml", stem(node)))).collect();
+    let mut paths = Vec::new();
+    let mut files: Vec<(PathBuf, &str)> = Vec::new();
+    for node in nodes {
+        let path = folder.join(format!("{}.toml", stem(node)));
+        let keys = folder.join(format!("{}.keys", stem(node)));
+        files.push((path.clone(), &node.toml));
+        files.extend(node.keys.iter().map(|key| (keys.join(&key.name), key.secret.reveal())));
+        paths.push(path);
+    }
     let mut taken = BTreeSet::new();
-    for path in &paths {
+    for (path, _) in &files {
         if path.exists() || !taken.insert(path) {
             let remedy = "remove it, or name another folder; nodes need a router_id of their own";
             return Err(Refusal::new(&whole(path), "the file is there already", remedy));
         }
     }
-    let failed = |path: &Path, error: std::io::Error| {
-        Refusal::new(&whole(path), format!("cannot be written: {error}"), "see that you may write there")
-    };
-    fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
-    for (path, node) in paths.iter().zip(nodes) {
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(MODE)
-            .open(path)
-            .and_then(|mut file| file.write_all(node.toml.as_bytes()))
-            .map_err(|error| failed(path, error))?;
-    }
+    files.iter().try_for_each(|(path, text)| write(path, text))?;
     Ok(paths)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Refusal> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(MODE)
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|error| failed(path, &error))
+}
+
+fn failed(path: &Path, error: &io::Error) -> Refusal {
+    Refusal::new(&whole(path), format!("cannot be written: {error}"), "see that you may write there")
 }
 
 /// What the file of a node is called: as the node, else as the file that it comes from.

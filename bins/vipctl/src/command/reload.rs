@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use vipkit_config::Credentials;
 use vipkit_control::client::ClientError;
 
 use super::Context;
@@ -37,7 +38,7 @@ pub fn run(context: &Context) -> Result<Exit, Failure> {
 }
 
 fn check(file: &Path) -> Checked {
-    Checked::new(file, &vipkit_config::load(file))
+    Checked::new(file, &vipkit_config::load(file, Credentials::Unread))
 }
 
 fn tell(daemon: &Daemon, context: &Context) -> Outcome {

@@ -1,11 +1,9 @@
 //! Blocks of a keepalived.conf, read by a table of their keywords, as keepalived's parser does: one statement a line,
 //! unknown words ignored, and a brace after one ignored too. What a keyword does is said in the tables.
 
-use std::ops::RangeInclusive;
-use std::time::Duration;
-
 use super::lexer::{Piece, Token};
 use super::note::{Notes, Place, Refusal};
+use super::said::{NOT_SHOWN, Said};
 
 /// What reading comes to.
 pub type Done = Result<(), Refusal>;
@@ -42,6 +40,11 @@ pub const fn values<T>(names: &'static [&'static str], set: Set<T>) -> Keyword<T
     Keyword { names, rule: Rule::Line { least: 1, most: usize::MAX, set } }
 }
 
+/// A keyword with values, or none.
+pub const fn any<T>(names: &'static [&'static str], set: Set<T>) -> Keyword<T> {
+    Keyword { names, rule: Rule::Line { least: 0, most: usize::MAX, set } }
+}
+
 /// A keyword with a block of its own.
 pub const fn block<T>(names: &'static [&'static str], read: Read<T>) -> Keyword<T> {
     Keyword { names, rule: Rule::Block(read) }
@@ -57,84 +60,6 @@ pub const fn lost_block<T>(names: &'static [&'static str], meaning: &'static str
     Keyword { names, rule: Rule::LostBlock(meaning) }
 }
 
-/// A keyword with its values.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
-    /// Where.
-    pub at: Place,
-    /// The keyword.
-    pub name: String,
-    /// What follows it on its line.
-    pub values: Vec<String>,
-}
-
-impl Said {
-    /// The first value.
-    #[must_use]
-    pub fn value(&self) -> &str {
-        self.values.first().map_or("", String::as_str)
-    }
-
-    /// A whole number; none, with a note, if it is out of range, since keepalived ignores it then.
-    ///
-    /// # Errors
-    /// It is no number.
-    pub fn number(&self, range: RangeInclusive<u64>, notes: &mut Notes) -> Result<Option<u64>, Refusal> {
-        let number = integer(self.value()).ok_or_else(|| self.no_number())?;
-        let fits = u64::try_from(number).ok().filter(|number| range.contains(number));
-        if fits.is_none() {
-            let (least, most) = range.into_inner();
-            notes.say(
-                &self.at,
-                format!("{} {number} is not from {least} to {most}: keepalived ignores it", self.name),
-            );
-        }
-        Ok(fits)
-    }
-
-    /// Seconds with up to six decimals; none, with a note, if it is less than `least`, since keepalived ignores it then.
-    ///
-    /// # Errors
-    /// It is no number.
-    pub fn seconds(&self, least: Duration, notes: &mut Notes) -> Result<Option<Duration>, Refusal> {
-        let length = seconds(self.value()).ok_or_else(|| self.no_number())?;
-        if length < least {
-            notes
-                .say(&self.at, format!("{} {} is too short: keepalived ignores it", self.name, self.value()));
-            return Ok(None);
-        }
-        Ok(Some(length))
-    }
-
-    fn no_number(&self) -> Refusal {
-        let what = format!("{} {:?} is no number that is understood", self.name, self.value());
-        Refusal::new(&self.at, what, "write one")
-    }
-
-    /// On unless it says off, as keepalived reads `on off true false yes no`.
-    #[must_use]
-    pub fn on(&self) -> bool {
-        !matches!(self.value(), "off" | "false" | "no")
-    }
-}
-
-fn integer(text: &str) -> Option<i64> {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let plain = (1..=18).contains(&digits.len()) && digits.chars().all(|c| c.is_ascii_digit());
-    if plain { text.parse().ok() } else { None }
-}
-
-fn seconds(text: &str) -> Option<Duration> {
-    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |text: &str, most| text.len() <= most && text.chars().all(|c| c.is_ascii_digit());
-    if !digits(whole, 9) || !digits(decimals, 6) || whole.len() + decimals.len() == 0 {
-        return None;
-    }
-    let micros = format!("{decimals:0<6}").parse().ok()?;
-    let whole = if whole.is_empty() { 0 } else { whole.parse().ok()? };
-    Some(Duration::from_secs(whole) + Duration::from_micros(micros))
-}
-
 /// Where reading is in the pieces.
 #[derive(Debug)]
 pub struct Cursor<'p> {
@@ -142,6 +67,8 @@ pub struct Cursor<'p> {
     last: Place,
     missing: bool,
     unknown: usize,
+    /// In a block where a secret may stand, perhaps in the wrong place.
+    hidden: bool,
 }
 
 /// Most words that are no keywords; what has more is no keepalived.conf.
@@ -151,7 +78,7 @@ impl<'p> Cursor<'p> {
     /// At the start; `file` is where an empty file ends.
     #[must_use]
     pub fn new(pieces: &'p [Piece], file: Place) -> Self {
-        Self { pieces: pieces.iter().peekable(), last: file, missing: false, unknown: 0 }
+        Self { pieces: pieces.iter().peekable(), last: file, missing: false, unknown: 0, hidden: false }
     }
 
     fn next(&mut self) -> Option<&'p Piece> {
@@ -188,6 +115,17 @@ impl<'p> Cursor<'p> {
         Ok(())
     }
 
+    /// [`block`](Self::block) of one where secrets stand: no word of it that is not known is shown.
+    ///
+    /// # Errors
+    /// Something cannot be understood.
+    pub fn hidden_block<T>(&mut self, keywords: &[Keyword<T>], draft: &mut T, notes: &mut Notes) -> Done {
+        self.hidden = true;
+        let done = self.block(keywords, draft, notes);
+        self.hidden = false;
+        done
+    }
+
     /// The lines of a block of values.
     pub fn values(&mut self, notes: &mut Notes) -> Vec<Said> {
         let mut lines = Vec::new();
@@ -197,7 +135,7 @@ impl<'p> Cursor<'p> {
                 Token::Open => depth += 1,
                 Token::Close if depth == 0 => return lines,
                 Token::Close => depth -= 1,
-                Token::Words(words) => lines.extend(said(at, words)),
+                Token::Words(words) => lines.extend(Said::of(at, words, self.hidden)),
             }
         }
         self.unclosed(notes);
@@ -225,7 +163,7 @@ impl<'p> Cursor<'p> {
                 Token::Close => return Ok(End::Closed),
                 Token::Open => notes.say(at, BRACE_IGNORED),
                 Token::Words(words) => {
-                    let Some(said) = said(at, words) else { continue };
+                    let Some(said) = Said::of(at, words, self.hidden) else { continue };
                     let named = |keyword: &&Keyword<T>| keyword.names.contains(&said.name.as_str());
                     match keywords.iter().find(named) {
                         Some(keyword) => self.statement(&keyword.rule, &said, draft, notes)?,
@@ -236,8 +174,9 @@ impl<'p> Cursor<'p> {
                         None => {
                             self.unknown += 1;
                             let known = keywords.iter().flat_map(|keyword| keyword.names).copied();
-                            let what = unknown(&said.name, known);
-                            if OUTER.contains(&said.name.as_str()) {
+                            let is_outer = OUTER.contains(&said.name.as_str());
+                            let what = unknown(&said.name, said.hidden && !is_outer, known);
+                            if is_outer {
                                 notes.leave_out(at, format!("{what}; is a }} missing above it?"));
                             } else {
                                 notes.say(at, what);
@@ -258,9 +197,11 @@ impl<'p> Cursor<'p> {
                     return Err(Refusal::new(&said.at, what, "give it one"));
                 }
                 if let Some(more) = said.values.get(*most..).filter(|more| !more.is_empty()) {
-                    let what =
-                        format!("{:?} after what {} takes: keepalived ignores it", more.join(" "), said.name);
-                    notes.say(&said.at, what);
+                    let more = said.shown(&more.join(" "));
+                    notes.say(
+                        &said.at,
+                        format!("{more} after what {} takes: keepalived ignores it", said.name),
+                    );
                 }
                 set(draft, said, notes)
             }
@@ -302,17 +243,13 @@ enum End {
 const BRACE_IGNORED: &str = "a { that opens no block that keepalived knows: keepalived ignores it, takes what follows \
                              as part of the block around it, and the next } ends that";
 
-fn said(at: &Place, words: &[String]) -> Option<Said> {
-    let (name, values) = words.split_first()?;
-    Some(Said { at: at.clone(), name: name.clone(), values: values.to_vec() })
-}
-
-fn unknown<'k>(name: &str, known: impl Iterator<Item = &'k str>) -> String {
+fn unknown<'k>(name: &str, hidden: bool, known: impl Iterator<Item = &'k str>) -> String {
     const ALIKE: f64 = 0.9;
     let score = |known: &'k str| (strsim::jaro_winkler(name, known), known);
     let best = known.map(score).filter(|(score, _)| *score > ALIKE).max_by(|a, b| a.0.total_cmp(&b.0));
     let hint = best.map(|(_, known)| format!("; is {known} meant?")).unwrap_or_default();
-    format!("{} is no keyword here: keepalived ignores it{hint}", name.escape_debug())
+    let name = if hidden { NOT_SHOWN.to_owned() } else { name.escape_debug().to_string() };
+    format!("{name} is no keyword here: keepalived ignores it{hint}")
 }
 
 #[cfg(test)]
@@ -424,21 +361,5 @@ mod tests {
             ["x:2: one has no value: keepalived does not start with this; give it one"]
         );
         assert_eq!(read("inner\none a").0, ["x:1: inner without its {; write it in braces"]);
-    }
-
-    #[test]
-    fn numbers_and_seconds_are_whole_words() {
-        for (text, expected) in [("7", Some(7)), ("-1", Some(-1)), ("7x", None), ("", None), ("+7", None)] {
-            assert_eq!(integer(text), expected, "{text}");
-        }
-        assert_eq!(integer(&"9".repeat(30)), None);
-        for (text, micros) in
-            [("1", Some(1_000_000)), ("0.25", Some(250_000)), (".5", Some(500_000)), ("2.", Some(2_000_000))]
-        {
-            assert_eq!(seconds(text).map(|length| length.as_micros()), micros, "{text}");
-        }
-        for text in ["", ".", "1.2345678", "-1", "1s", "1e3", "9999999999"] {
-            assert_eq!(seconds(text), None, "{text}");
-        }
     }
 }

@@ -3,8 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
-use super::block::{Done, Keyword, Said, flag, lost, value};
+use super::block::{Done, Keyword, flag, lost, value};
 use super::note::{Later, Notes, Place, Refusal};
+use super::said::Said;
 use super::toml;
 
 /// When a check runs, as far as a block says it.

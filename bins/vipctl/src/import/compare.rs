@@ -3,6 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use vipkit_core::units::Family;
+
+use super::authentication::Authentication;
+use super::hmac::{Hmac, Kept};
 use super::note::{Note, Place};
 use super::service::Service;
 use super::vrrp::Instance;
@@ -59,7 +63,7 @@ fn instances(first: &Imported, other: &Imported, report: &mut Report) {
         let position =
             |same: &dyn Fn(&Instance) -> bool| node.instances.iter().position(|named| same(&named.item));
         position(&|instance| instance.name == wanted.name)
-            .or_else(|| position(&|instance| instance.virtual_router_id.0 == wanted.virtual_router_id.0))
+            .or_else(|| position(&|instance| virtual_router(instance) == virtual_router(wanted)))
     };
     for Named { item: ours, .. } in &first.instances {
         match find(other, ours).and_then(|index| other.instances.get(index)) {
@@ -74,17 +78,17 @@ fn instances(first: &Imported, other: &Imported, report: &mut Report) {
     }
 }
 
+fn virtual_router(instance: &Instance) -> (u64, Family) {
+    (instance.virtual_router_id.0, instance.family)
+}
+
 fn instance(ours: &Instance, theirs: &Instance, report: &mut Report) {
     let of = |what: &str| format!("{what} of vrrp_instance {}", theirs.name);
     let addresses = |instance: &Instance| {
-        let set: BTreeSet<_> =
-            instance.addresses.iter().map(|entry| format!("{}/{}", entry.address, entry.prefix)).collect();
+        let set: BTreeSet<_> = instance.addresses.iter().map(|entry| entry.net.to_string()).collect();
         set.into_iter().collect::<Vec<_>>().join(" ")
     };
-    let password = |instance: &Instance| match instance.password {
-        Some(_) => "a password",
-        None => "none",
-    };
+    let mac = |instance: &Instance| if instance.mac.is_some() { "used" } else { "not used" };
     let same = [
         (
             "virtual_router_id",
@@ -103,22 +107,46 @@ fn instance(ours: &Instance, theirs: &Instance, report: &mut Report) {
         ),
         (
             "authentication",
-            Value(password(ours).into(), &ours.at),
-            Value(password(theirs).into(), &theirs.at),
+            Value(ours.authentication.kind().to_owned(), &ours.at),
+            Value(theirs.authentication.kind().to_owned(), &theirs.at),
         ),
+        ("use_vmac", Value(mac(ours).to_owned(), &ours.at), Value(mac(theirs).to_owned(), &theirs.at)),
         ("virtual_ipaddress", Value(addresses(ours), &ours.at), Value(addresses(theirs), &theirs.at)),
     ];
     for (what, first, other) in &same {
         report.agree(&of(what), first, other);
     }
-    if ours.password.is_some() && theirs.password.is_some() && ours.password != theirs.password {
-        report.say(&theirs.at, format!("{} is another than at {}", of("the password"), ours.at));
+    match (&ours.authentication, &theirs.authentication) {
+        (Authentication::Password(our), Authentication::Password(their)) if our != their => {
+            report.say(&theirs.at, format!("{} is another than at {}", of("the password"), ours.at));
+        }
+        (Authentication::Hmac(our), Authentication::Hmac(their)) => hmac(our, their, &of, report),
+        _ => {}
     }
     report.differ(
         &of("priority"),
         &Value(ours.priority.0.to_string(), ours.priority.1.as_ref().unwrap_or(&ours.at)),
         &Value(theirs.priority.0.to_string(), theirs.priority.1.as_ref().unwrap_or(&theirs.at)),
     );
+}
+
+/// A key of the same number is the same key, and what one node sends with the other has.
+fn hmac(ours: &Hmac, theirs: &Hmac, of: &dyn Fn(&str) -> String, report: &mut Report) {
+    for key in &theirs.keys {
+        let Some(same) = ours.keys.iter().find(|ours| ours.id == key.id) else { continue };
+        if let (Kept::Here(our), Kept::Here(their)) = (&same.kept, &key.kept)
+            && our != their
+        {
+            let what = of(&format!("key {}", key.id));
+            report.say(&key.at, format!("{what} is another than at {}", same.at));
+        }
+    }
+    for (sender, receiver) in [(ours, theirs), (theirs, ours)] {
+        if !receiver.keys.iter().any(|key| key.id == sender.active) {
+            let what = of(&format!("key {}", sender.active));
+            report.say(&receiver.at, format!("{what} is missing, the active_key at {}", sender.at));
+        }
+    }
 }
 
 fn seconds(instance: &Instance) -> String {
@@ -230,6 +258,12 @@ mod tests {
             ("advert_int 1\n", "version 3\nadvert_int 1\n", "version of vrrp_instance V is 3, but 2 at a:4"),
             ("PASS", "pass", "authentication of vrrp_instance V is none, but a password at a:4"),
             ("1111", "2222", "the password of vrrp_instance V is another than at a:4"),
+            ("advert_int 1\n", "use_vmac\n", "use_vmac of vrrp_instance V is used, but not used at a:4"),
+            (
+                "authentication {\nauth_type PASS\nauth_pass 1111",
+                "auth_hmac {\nkey 1 file:/k\nactive_key 1",
+                "authentication of vrrp_instance V is an HMAC, but a password at a:4",
+            ),
             ("2.2/24", "2.2/32", "is 192.0.2.1/24 192.0.2.2/32, but 192.0.2.1/24 192.0.2.2/24 at a:4"),
             ("rr", "wrr", "the scheduler of virtual_server 192.0.2.1:80 is wrr, but rr at a:20"),
             ("lb_kind DR", "lb_kind NAT", "the forwarding method of real_server 192.0.2.3:80"),
@@ -250,6 +284,28 @@ mod tests {
     #[test]
     fn instances_belong_together_by_virtual_router_too() {
         assert_eq!(report("vrrp_instance V", "vrrp_instance W"), [""; 0]);
+    }
+
+    #[test]
+    fn keys_are_compared_and_not_shown() {
+        let node = |name: &str, key: &str, active: &str| {
+            let hmac = format!("auth_hmac {{\nkey 1 {key}\nkey {active} file:/k\nactive_key {active}");
+            let text = NODE.replace("authentication {\nauth_type PASS\nauth_pass 1111", &hmac);
+            import(&File { path: name.into(), text }, &NoFiles, false).unwrap()
+        };
+        let nodes = |other: &Imported| -> Vec<_> {
+            let report = super::nodes(&[node("a", &"k".repeat(32), "2"), other.clone()]);
+            report.into_iter().map(|note| note.now).filter(|now| now.contains("key")).collect()
+        };
+        assert_eq!(nodes(&node("b", &"k".repeat(32), "2")), [""; 0]);
+        assert_eq!(
+            nodes(&node("b", &"K".repeat(32), "3")),
+            [
+                "key 1 of vrrp_instance V is another than at a:10",
+                "key 2 of vrrp_instance V is missing, the active_key at a:9",
+                "key 3 of vrrp_instance V is missing, the active_key at b:9"
+            ]
+        );
     }
 
     #[test]

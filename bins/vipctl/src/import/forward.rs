@@ -1,7 +1,8 @@
 //! `lvs_method`, or `lb_kind`: how packets reach a server.
 
-use super::block::{Done, Said};
+use super::block::Done;
 use super::note::{Later, Notes, Refusal};
+use super::said::Said;
 
 /// A forwarding method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

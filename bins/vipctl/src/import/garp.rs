@@ -1,7 +1,8 @@
 //! `garp_*` of an instance and `vrrp_garp_*` of all: how often addresses are announced.
 
-use super::block::{Done, Said};
+use super::block::Done;
 use super::note::Notes;
+use super::said::Said;
 
 /// Gratuitous ARP as keepalived does it; times are seconds.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,12 @@
 //! `global_defs`: the name of the node, and what instances take over from here.
 
-use super::block::{Done, Keyword, Said, flag, lost, lost_block, value};
+use vipkit_core::units::Family;
+use vipkit_core::vrrp::group;
+
+use super::block::{Done, Keyword, flag, lost, lost_block, value};
 use super::garp::{self, Garp};
 use super::note::{Notes, Place};
+use super::said::Said;
 
 /// What is said for all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,25 +17,37 @@ pub struct Globals {
     pub version: (u8, Option<Place>),
     /// `v3_checksum_as_v2`.
     pub rfc9568: bool,
-    /// `vrrp_strict`.
-    pub strict: bool,
+    /// `vrrp_strict`, where it stands if it is on.
+    pub strict: Option<Place>,
+    /// `vrrp_check_unicast_src`.
+    pub check_unicast_source: bool,
+    /// `vmac_prefix`.
+    pub mac_prefix: String,
     /// `vrrp_garp_*`.
     pub garp: Garp,
 }
 
 impl Default for Globals {
     fn default() -> Self {
-        Self { router_id: None, version: (2, None), rfc9568: false, strict: false, garp: Garp::default() }
+        Self {
+            router_id: None,
+            version: (2, None),
+            rfc9568: false,
+            strict: None,
+            check_unicast_source: false,
+            mac_prefix: "vrrp".to_owned(),
+            garp: Garp::default(),
+        }
     }
 }
 
 const MAIL: &str = "vipkit sends no mail; `vipctl watch --json` tells of every change";
 const SCRIPTS: &str = "vipkit runs no scripts; `vipctl watch --json` tells of every change";
 const PROCESS: &str = "how a daemon runs is said by its systemd unit";
-const FIREWALL: &str = "keepalived makes firewall rules for virtual MACs and no_accept only; vipkit makes none, and \
-                        leaves those that are there";
+const FIREWALL: &str = "vipkit makes an nftables table of its own where no_accept asks for it, and leaves all others \
+                        as they are";
 const SHOWN: &str = "vipkit's daemons answer on their sockets; see vipctl status";
-const MULTICAST: &str = "vipkit sends to 224.0.0.18 and checks what RFC 9568 says";
+const CHECKS: &str = "vipkit checks what RFC 9568 says";
 const PACING: &str = "vipkit announces 64 frames a turn, and on the instance's interface only";
 const IPVS: &str = "ipvs-sync sets services and servers only, and leaves what is not in its configuration";
 
@@ -105,16 +121,24 @@ pub const KEYWORDS: &[Keyword<Globals>] = &[
     lost(&["data_use_instance", "state_dump_file", "stats_dump_file", "json_dump_file"], SHOWN),
     lost(&["json_version", "iproute_usr_dir", "iproute_etc_dir", "checker_log_all_failures"], SHOWN),
     lost(&["log_unknown_vrids"], SHOWN),
-    lost(
-        &["vrrp_mcast_group4"],
-        "vipkit sends to 224.0.0.18 only: with another group it does not hear the peers",
-    ),
-    lost(&["vrrp_mcast_group6", "vrrp_skip_check_adv_addr", "vrrp_check_unicast_src"], MULTICAST),
-    lost(&["vrrp_lower_prio_no_advert", "vrrp_higher_prio_send_advert"], MULTICAST),
-    lost(&["vrrp_owner_ignore_adverts", "disable_local_igmp"], MULTICAST),
+    value(&["vrrp_mcast_group4", "vrrp_mcast_group6"], |_, said, notes| {
+        no_other_group(said, notes);
+        Ok(())
+    }),
+    flag(&["vrrp_check_unicast_src"], |globals, _, _| {
+        globals.check_unicast_source = true;
+        Ok(())
+    }),
+    value(&["vmac_prefix"], |globals, said, _| {
+        said.value().clone_into(&mut globals.mac_prefix);
+        Ok(())
+    }),
+    lost(&["vrrp_skip_check_adv_addr"], CHECKS),
+    lost(&["vrrp_lower_prio_no_advert", "vrrp_higher_prio_send_advert"], CHECKS),
+    lost(&["vrrp_owner_ignore_adverts", "disable_local_igmp"], CHECKS),
     lost(&["dynamic_interfaces"], "vipkit always waits for interfaces that come later"),
     lost(&["default_interface"], "it is for static addresses, which vipkit does not set"),
-    lost(&["vmac_prefix", "vmac_addr_prefix"], "vipkit makes no virtual MACs"),
+    lost(&["vmac_addr_prefix"], "vipkit has one virtual MAC address for an instance"),
     lost(&["vrrp_startup_delay", "vrrp_delay_after_boot"], "vrrpd takes part at once when it starts"),
     lost(&["lvs_sync_daemon"], "connections are not synchronised to the other director"),
     lost(&["lvs_timeouts", "lvs_flush", "lvs_flush_on_stop", "lvs_flush_onstop"], IPVS),
@@ -141,17 +165,10 @@ fn checksum(globals: &mut Globals, said: &Said, notes: &mut Notes) -> Done {
     Ok(())
 }
 
-fn strict(globals: &mut Globals, said: &Said, notes: &mut Notes) -> Done {
-    globals.strict = said.on();
-    if globals.strict {
-        notes.say(&said.at, STRICT);
-    }
+fn strict(globals: &mut Globals, said: &Said, _: &mut Notes) -> Done {
+    globals.strict = said.on().then(|| said.at.clone());
     Ok(())
 }
-
-/// What strict mode does that vipkit does not.
-pub const STRICT: &str = "strict mode: keepalived runs without authentication, and drops packets to the virtual addresses \
-                          unless it owns them; vipkit's addresses answer";
 
 fn down_timer(_: &mut Globals, said: &Said, notes: &mut Notes) -> Done {
     no_other_down_timer(said, notes);
@@ -165,5 +182,21 @@ pub fn no_other_down_timer(said: &Said, notes: &mut Notes) {
             &said.at,
             format!("{} is not carried over: vipkit takes over after three missed adverts", said.name),
         );
+    }
+}
+
+/// vipkit speaks to the groups of the RFCs, which are keepalived's own as well.
+pub fn no_other_group(said: &Said, notes: &mut Notes) {
+    let standard = said.value().parse().is_ok_and(|ip| group(Family::of(ip)) == ip);
+    if !standard {
+        let now = format!(
+            "{} {} is not carried over: vipkit speaks to {} and {} only: with another group it does not hear the \
+             peers, so both nodes would hold the addresses; do not run this beside keepalived",
+            said.name,
+            said.value(),
+            group(Family::V4),
+            group(Family::V6)
+        );
+        notes.say(&said.at, now);
     }
 }

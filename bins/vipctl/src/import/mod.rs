@@ -1,29 +1,41 @@
 //! A keepalived.conf to a vipkit.toml that does what keepalived does with it today: pairs are moved one node at a time.
 //!
 //! `include` and `lexer` make words and braces of files, `block` reads them by tables of keywords, which stand in
-//! `global`, `vrrp`, `service`, `server` and `check` beside what they mean; a keyword is a row there. `toml` writes the
-//! result, `note` holds what there is to say about it, `compare` what several nodes disagree on. Opens no file.
+//! `global`, `vrrp`, `service`, `server` and `check` beside what they mean; a keyword is a row there, and `said` what its
+//! line says. `toml` writes the result, `note` holds what there is to say about it, `compare` what several nodes disagree
+//! on. Opens no file.
 
 mod address;
+mod addresses;
+mod authentication;
 mod block;
 mod check;
 pub mod compare;
 mod forward;
 mod garp;
 mod global;
+mod hmac;
 pub mod include;
+pub mod keys;
 mod lexer;
+mod mac;
 pub mod note;
 mod root;
+mod route;
+mod rule;
+mod said;
 mod server;
 mod service;
 mod toml;
+mod unicast;
 mod vrrp;
+mod words;
 
 use vipkit_config::{Fault, Source};
 
 use block::Cursor;
 use include::{File, Files};
+use keys::KeyFile;
 use note::{Note, Notes, Place, Refusal};
 use root::Root;
 use service::Service;
@@ -42,6 +54,8 @@ pub struct Imported {
     pub services: Vec<Named<Service>>,
     /// The vipkit.toml.
     pub toml: String,
+    /// The secrets that it names files for.
+    pub keys: Vec<KeyFile>,
     /// What there is to say about it, in the order of the file.
     pub notes: Vec<Note>,
 }
@@ -85,8 +99,10 @@ pub fn import(file: &File, files: &dyn Files, intended: bool) -> Result<Imported
             format!("{}-{}{udp}", service.address.ip(), service.address.port())
         }),
         toml: String::new(),
+        keys: Vec::new(),
         notes: Vec::new(),
     };
+    imported.keys = keys::files(&imported.instances, &mut notes);
     imported.toml = checked(&imported, &at, &mut notes)?;
     notes.all.sort_by(|a, b| a.at.cmp(&b.at));
     imported.notes = notes.all;
@@ -114,28 +130,38 @@ fn name_of(instance: &Instance, notes: &mut Notes) -> String {
 /// The text, which vipkit takes; what it does not take is refused at the place that it comes from.
 fn checked(imported: &Imported, whole: &Place, notes: &mut Notes) -> Result<String, Refusal> {
     let page = toml::page(imported);
-    let place = |fault: &Fault| {
-        let line = fault.place.position.map_or(0, |position| position.line);
+    let origin = |line: usize| {
         page.places.range(..=line).next_back().map_or_else(|| whole.clone(), |(_, at)| at.clone())
     };
-    let source = Source { name: "vipkit.toml".to_owned(), text: page.text.clone() };
+    let place = |fault: &Fault| origin(fault.place.position.map_or(0, |position| position.line));
+    let source = Source { name: RESULT.to_owned(), text: page.text.clone() };
     match vipkit_config::parse(&[source]) {
         Ok(config) => {
             for warning in &config.warnings {
-                notes.say(&place(warning), warning.what.clone());
+                let hint = warning.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
+                notes.say(&place(warning), format!("{}{hint}", warning.what));
             }
             Ok(page.text)
         }
         Err(faults) => {
             let Some(fault) = faults.iter().next() else { return Ok(page.text) };
             let what = format!("vipkit cannot do this: {}", fault.what);
-            Err(Refusal::new(
-                &place(fault),
-                what,
-                fault.hint.clone().unwrap_or_else(|| "change it".to_owned()),
-            ))
+            let hint = fault.hint.as_deref().unwrap_or("change it");
+            Err(Refusal::new(&place(fault), in_its_file(&what, origin), in_its_file(hint, origin)))
         }
     }
+}
+
+/// What the result is called while it is checked.
+const RESULT: &str = "vipkit.toml";
+
+/// What says a place of the result, with the place that this comes from.
+fn in_its_file(text: &str, origin: impl Fn(usize) -> Place) -> String {
+    let Some((before, after)) = text.split_once(&format!("{RESULT}:")) else { return text.to_owned() };
+    let mut parts = after.splitn(3, ':');
+    let line = parts.next().and_then(|line| line.parse().ok()).unwrap_or(0);
+    let rest = parts.nth(1).map(|rest| format!(":{rest}")).unwrap_or_default();
+    format!("{before}{}{rest}", origin(line))
 }
 
 #[cfg(test)]
@@ -143,6 +169,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::import::authentication::Authentication;
     use crate::import::include::tests::NoFiles;
 
     fn read(text: &str, intended: bool) -> Result<Imported, Refusal> {
@@ -162,9 +189,10 @@ mod tests {
     #[test]
     fn a_password_needs_its_type_in_capital_letters_and_version_2() {
         let auth = |kind: &str| format!("authentication {{\nauth_type {kind}\nauth_pass 123456789\n}}");
-        assert_eq!(instance(&auth("PASS")).password.as_deref(), Some("12345678"));
-        assert_eq!(instance(&auth("pass")).password, None);
-        assert_eq!(instance(&format!("version 3\n{}", auth("PASS"))).password, None);
+        let password = |lines: &str| instance(lines).authentication;
+        assert_eq!(password(&auth("PASS")), Authentication::Password("12345678".to_owned()));
+        assert_eq!(password(&auth("pass")), Authentication::None);
+        assert_eq!(password(&format!("version 3\n{}", auth("PASS"))), Authentication::None);
         let later = instance(&auth("pass")).later;
         assert_eq!(later[0].line, "authentication = { type = \"pass\", key = \"12345678\" }");
     }
@@ -228,6 +256,28 @@ mod tests {
             "include",
             "track_script",
             "HTTP_GET",
+            "virtual_ipaddress_excluded",
+            "fe80::1/64",
+            "2001:db8::1",
+            "dev",
+            "peer",
+            "scope",
+            "label",
+            "use_vmac",
+            "unicast_peer",
+            "unicast_src_ip",
+            "min_ttl",
+            "no_accept",
+            "virtual_routes",
+            "via",
+            "table",
+            "virtual_rules",
+            "from",
+            "fwmark",
+            "auth_hmac",
+            "key",
+            "active_key",
+            "file:/k",
             "x\"y\"",
             "\"a\\b\"",
             "7",
@@ -246,6 +296,54 @@ mod tests {
             "!",
         ]);
         prop::collection::vec(keyword, 0..60).prop_map(|words| words.join(" "))
+    }
+
+    /// A block of an instance with an entry whose words are made up.
+    fn entry() -> impl Strategy<Value = String> {
+        let word = prop::sample::select(vec![
+            "10.1.0.0/16",
+            "192.0.2.7",
+            "fe80::7/64",
+            "2001:db8::7/48",
+            "default",
+            "via",
+            "dev",
+            "eth0",
+            "eth1",
+            "table",
+            "100",
+            "main",
+            "metric",
+            "scope",
+            "link",
+            "src",
+            "to",
+            "from",
+            "priority",
+            "7",
+            "0",
+            "fwmark",
+            "7/0xff",
+            "peer",
+            "label",
+            "min_ttl",
+            "nexthop",
+            "inet6",
+            "no_track",
+            "tos",
+            "use_vmac",
+            "name",
+            "a5",
+        ]);
+        let block = prop::sample::select(vec![
+            "virtual_ipaddress",
+            "virtual_ipaddress_excluded",
+            "virtual_routes",
+            "virtual_rules",
+            "unicast_peer",
+        ]);
+        (block, prop::collection::vec(word, 1..8))
+            .prop_map(|(block, words)| format!("{block} {{\n{}\n}}\n", words.join(" ")))
     }
 
     /// An instance and a service whose values are made up.
@@ -282,14 +380,19 @@ mod tests {
             pairs.into_iter().map(|(name, value)| format!("{name} {value}\n")).collect()
         };
         let many = 0..4_usize;
-        (prop::collection::vec(line, many.clone()), prop::collection::vec(check, many), "[ -~é]{0,70}")
-            .prop_map(move |(instance, check, name)| {
+        (
+            prop::collection::vec(line, many.clone()),
+            prop::collection::vec(check, many.clone()),
+            "[ -~é]{0,70}",
+            prop::collection::vec(entry(), many),
+        )
+            .prop_map(move |(instance, check, name, entries)| {
                 let name = name.replace(['"', '$', '~'], "");
                 format!(
                     "global_defs {{\nrouter_id \"{name}\"\n}}\n{}{}}}\nvirtual_server 192.0.2.1 80 {{\n\
                      real_server 192.0.2.3 80 {{\nTCP_CHECK {{\n{}}}\n}}\n}}\n",
                     INSTANCE.replace(" A ", &format!(" \"{name}\" ")),
-                    lines(instance),
+                    lines(instance) + &entries.concat(),
                     lines(check)
                 )
             })

@@ -1,10 +1,11 @@
 //! What stands outside all blocks.
 
-use super::block::{Cursor, Done, Keyword, Said, block, flag, lost, lost_block};
+use super::block::{Cursor, Done, Keyword, block, flag, lost, lost_block};
 use super::global::{self, Globals};
 use super::note::{Notes, Refusal};
+use super::said::Said;
 use super::service::{self, Service};
-use super::vrrp::{self, Instance};
+use super::vrrp::{self, Instance, Turn};
 
 /// A whole keepalived.conf.
 #[derive(Default)]
@@ -15,6 +16,8 @@ pub struct Root {
     pub instances: Vec<Instance>,
     /// Each `virtual_server` that vipkit can run.
     pub services: Vec<Service>,
+    /// What instances take in turn.
+    pub turn: Turn,
 }
 
 const GROUP: &str = "ITS INSTANCES NO LONGER CHANGE STATE TOGETHER: each goes by its own interface and peers";
@@ -56,7 +59,7 @@ fn instance(root: &mut Root, said: &Said, cursor: &mut Cursor<'_>, notes: &mut N
         cursor.values(notes);
         return Ok(());
     }
-    root.instances.extend(vrrp::instance(&root.globals, said, cursor, notes)?);
+    root.instances.extend(vrrp::instance(&root.globals, &mut root.turn, said, cursor, notes)?);
     Ok(())
 }
 

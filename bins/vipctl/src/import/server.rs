@@ -2,10 +2,11 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use super::block::{Cursor, Keyword, Said, block, flag, lost, lost_block, value, values};
+use super::block::{Cursor, Keyword, block, flag, lost, lost_block, value, values};
 use super::check::{self, ALPHA, Check, SPREAD, Timed, Timing};
 use super::forward::{self, Forward, Forwards};
 use super::note::{Later, Notes, Place, Refusal};
+use super::said::Said;
 
 /// A server, as it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use vipkit_core::ipvs::SCHEDULERS;
 
-use super::block::{Cursor, Done, Keyword, Said, block, flag, lost, value, values};
+use super::block::{Cursor, Done, Keyword, block, flag, lost, value, values};
 use super::check::{self, ALPHA, SPREAD, Timed, Timing};
 use super::forward::{self, Forward, Forwards};
 use super::note::{Later, Notes, Place, Refusal};
+use super::said::Said;
 use super::server::{self, Around, Server, WEIGHT_MAX};
 
 /// A service, as it runs.

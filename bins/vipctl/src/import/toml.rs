@@ -1,5 +1,7 @@
 //! What was imported as the text of a vipkit.toml, each line with the place that it comes from. Decides nothing.
 
+pub mod entry;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
@@ -54,6 +56,19 @@ impl Page {
         }
     }
 
+    /// A list, on one line if it has one entry; none if it is empty.
+    fn list<'p>(&mut self, key: &str, entries: impl Iterator<Item = (String, &'p Place)>, table: &Place) {
+        match entries.collect::<Vec<_>>().as_slice() {
+            [] => {}
+            [(only, at)] => self.from(&format!("{key} = [{only}]"), at),
+            all => {
+                self.from(&format!("{key} = ["), table);
+                all.iter().for_each(|(entry, at)| self.from(&format!("    {entry},"), at));
+                self.line("]");
+            }
+        }
+    }
+
     fn later(&mut self, later: &[Later]) {
         for Later { at, line } in later {
             self.line(&format!("# {}, when both nodes are moved:", at.short()));
@@ -96,19 +111,26 @@ fn instance(page: &mut Page, Named { name, item }: &Named<Instance>) {
     if item.rfc9568 {
         page.from("checksum = \"rfc9568\"", at);
     }
-    if let Some(password) = &item.password {
-        page.from(&format!("authentication = {{ type = \"pass\", key = {} }}", quote(password)), at);
+    if !item.accept {
+        page.from("accept = false", at);
     }
-    let addresses =
-        item.addresses.iter().map(|entry| (format!("{}/{}", entry.address, entry.prefix), &entry.at));
-    match addresses.collect::<Vec<_>>().as_slice() {
-        [(only, at)] => page.from(&format!("addresses = [{}]", quote(only)), at),
-        all => {
-            page.from("addresses = [", at);
-            all.iter().for_each(|(address, at)| page.from(&format!("    {},", quote(address)), at));
-            page.line("]");
-        }
+    if item.strict {
+        page.from("strict = true", at);
     }
+    if let Some(authentication) = entry::authentication(&item.authentication, name) {
+        page.from(&format!("authentication = {authentication}"), at);
+    }
+    if let Some((source, at)) = &item.source {
+        page.from(&format!("source_address = \"{source}\""), at);
+    }
+    page.list("unicast_peers", item.peers.iter().map(|peer| (entry::peer(peer), &peer.at)), at);
+    if let Some(mac) = &item.mac {
+        let value = entry::virtual_mac(mac, virtual_router_id.0, item.family, !item.peers.is_empty());
+        page.from(&format!("virtual_mac = {value}"), &mac.at);
+    }
+    page.list("addresses", item.addresses.iter().map(|entry| (entry::address(entry), &entry.at)), at);
+    page.list("routes", item.routes.iter().map(|route| (entry::route(route), &route.at)), at);
+    page.list("rules", item.rules.iter().map(|rule| (entry::rule(rule), &rule.at)), at);
     garp(page, &item.garp, at);
     page.later(&item.later);
 }

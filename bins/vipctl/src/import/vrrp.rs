@@ -1,15 +1,26 @@
-//! `vrrp_instance`: what keepalived makes of its keywords once all are read.
+//! `vrrp_instance`: its keywords. What keepalived makes of them once all are read is in `runs`.
+
+mod runs;
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
-use super::address::{self, Address};
-use super::block::{Cursor, Done, Keyword, Said, block, flag, lost, lost_block, value};
+use vipkit_core::units::Family;
+
+use super::address::Address;
+use super::addresses::Addresses;
+use super::authentication::{self, Authentication};
+use super::block::{Cursor, Done, Keyword, any, block, flag, lost, lost_block, value};
 use super::garp::{self, Garp};
-use super::global::{Globals, STRICT, no_other_down_timer};
-use super::lexer;
+use super::global::{self, Globals, no_other_down_timer};
+use super::hmac;
+use super::mac::VirtualMac;
 use super::note::{Later, Notes, Place, Refusal};
+use super::route::{self, Route};
+use super::rule::{self, Preference, Rule};
+use super::said::Said;
+use super::unicast::{self, Peer};
 
 /// An instance, as it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +33,8 @@ pub struct Instance {
     pub interface: (String, Place),
     /// `virtual_router_id`.
     pub virtual_router_id: (u64, Place),
+    /// Family of its adverts.
+    pub family: Family,
     /// `priority`, and where it stands if it does.
     pub priority: (u64, Option<Place>),
     /// `version`, and where it stands if it does.
@@ -30,19 +43,43 @@ pub struct Instance {
     pub interval: (Duration, Option<Place>),
     /// Not `nopreempt`.
     pub preempt: bool,
+    /// Not `no_accept`.
+    pub accept: bool,
+    /// `vrrp_strict`.
+    pub strict: bool,
     /// `v3_checksum_as_v2`.
     pub rfc9568: bool,
-    /// The password that is sent.
-    pub password: Option<String>,
-    /// `virtual_ipaddress`.
+    /// `authentication` or `auth_hmac`.
+    pub authentication: Authentication,
+    /// `mcast_src_ip`, `unicast_src_ip`.
+    pub source: Option<(IpAddr, Place)>,
+    /// `unicast_peer`; none is multicast.
+    pub peers: Vec<Peer>,
+    /// `use_vmac`.
+    pub mac: Option<VirtualMac>,
+    /// `virtual_ipaddress`, then `virtual_ipaddress_excluded`.
     pub addresses: Vec<Address>,
+    /// `virtual_routes`.
+    pub routes: Vec<Route>,
+    /// `virtual_rules`.
+    pub rules: Vec<Rule>,
     /// `garp_*`.
     pub garp: Garp,
     /// For when all nodes are moved.
     pub later: Vec<Later>,
 }
 
+/// What keepalived gives to one instance after the other.
+#[derive(Default)]
+pub struct Turn {
+    /// Of the next rule without one.
+    preference: Preference,
+    /// Of the interfaces with virtual MAC addresses so far.
+    mac_names: BTreeSet<String>,
+}
+
 /// What was said of an instance.
+#[derive(Default)]
 struct Draft {
     interface: Option<(String, Place)>,
     virtual_router_id: Option<(u64, Place)>,
@@ -51,35 +88,42 @@ struct Draft {
     interval: Option<(Duration, Place)>,
     master: bool,
     nopreempt: Option<Place>,
+    accept: Option<(bool, Place)>,
     rfc9568: bool,
-    strict: bool,
-    auth: Auth,
-    addresses: Vec<Address>,
-    seen: BTreeSet<Ipv4Addr>,
+    strict: Option<Place>,
+    authentication: authentication::Draft,
+    source: Option<(IpAddr, Place)>,
+    peers: Vec<Peer>,
+    unicast: Unicast,
+    mac: Option<VirtualMac>,
+    xmit_base: Option<Place>,
+    addresses: Addresses,
+    routes: Vec<Route>,
+    rules: Vec<Rule>,
+    preference: Preference,
     garp: Garp,
-    ipv6: Option<Place>,
     later: Vec<Later>,
 }
 
+/// What was said of unicast beside the peers.
 #[derive(Default)]
-struct Auth {
-    kind: Option<(String, Place)>,
-    key: Option<(String, Place)>,
+struct Unicast {
+    /// The first keyword of it.
+    first: Option<Place>,
+    /// `unicast_fault_no_peer`.
+    needs_peers: bool,
+    /// `check_unicast_src`.
+    checked: bool,
 }
 
 const NOTIFY: &str = "vipkit runs no scripts and sends no mail; `vipctl watch --json` tells of every change";
 const TRACKING: &str = "what it watches no longer changes priority or state, and a weight above 0, which keepalived adds \
                         while all is well, is not added; vrrpd watches the instance's own interface, carrier and \
                         address only";
-const UNICAST: &str = "vipkit speaks by multicast only: peers that speak by unicast are not heard, so both nodes would \
-                       hold the addresses; do not run this beside keepalived";
-const AH: &str = "auth_type AH is not supported by vipkit: peers with AH are not heard, so both nodes would hold the \
-                  addresses; do not run this beside keepalived";
-const VMAC: &str = "vipkit uses the interface's own MAC address";
-const ROUTES: &str = "vipkit sets addresses only";
-const CHECKS: &str = "vipkit checks what RFC 9568 says, and sends to 224.0.0.18";
+const IPVLAN: &str = "vipkit puts the addresses on the interface itself, or with use_vmac on one with the virtual MAC \
+                      address";
+const CHECKS: &str = "vipkit checks what RFC 9568 says";
 const PACING: &str = "vipkit announces 64 frames a turn, and on the instance's interface only";
-const EXCLUDED: &str = "these addresses are NOT brought up by vipkit: it holds only what its adverts say";
 
 const KEYWORDS: &[Keyword<Draft>] = &[
     value(&["interface"], |draft, said, _| {
@@ -93,12 +137,7 @@ const KEYWORDS: &[Keyword<Draft>] = &[
         Ok(())
     }),
     value(&["priority"], priority),
-    value(&["version"], |draft, said, notes| {
-        if let Some(version) = said.number(2..=3, notes)? {
-            draft.version = Some((if version == 2 { 2 } else { 3 }, said.at.clone()));
-        }
-        Ok(())
-    }),
+    value(&["version"], version),
     value(&["advert_int"], interval),
     value(&["state"], state),
     flag(&["nopreempt"], |draft, said, _| {
@@ -113,18 +152,93 @@ const KEYWORDS: &[Keyword<Draft>] = &[
         draft.rfc9568 = said.on();
         Ok(())
     }),
-    flag(&["strict_mode"], |draft, said, notes| {
-        draft.strict = said.on();
-        if draft.strict {
-            notes.say(&said.at, STRICT);
-        }
+    flag(&["strict_mode"], |draft, said, _| {
+        draft.strict = said.on().then(|| said.at.clone());
+        Ok(())
+    }),
+    flag(&["accept"], |draft, said, _| {
+        draft.accept = Some((true, said.at.clone()));
+        Ok(())
+    }),
+    flag(&["no_accept"], |draft, said, _| {
+        draft.accept = Some((false, said.at.clone()));
         Ok(())
     }),
     block(&["authentication"], |draft, _, cursor, notes| {
-        cursor.block(AUTHENTICATION, &mut draft.auth, notes)
+        cursor.block(authentication::KEYWORDS, &mut draft.authentication, notes)
     }),
-    flag(&["native_ipv6"], native_ipv6),
-    block(&["virtual_ipaddress"], addresses),
+    block(&["auth_hmac"], |draft, said, cursor, notes| {
+        draft.authentication.hmac.begin(&said.at);
+        cursor.hidden_block(hmac::KEYWORDS, &mut draft.authentication.hmac, notes)
+    }),
+    flag(&["native_ipv6"], |draft, said, notes| {
+        if !draft.addresses.is(Family::V6) {
+            notes.say(&said.at, "native_ipv6 after IPv4 addresses: keepalived ignores it");
+        }
+        Ok(())
+    }),
+    block(&["virtual_ipaddress"], |draft, _, cursor, notes| {
+        draft.addresses.read(true, cursor, notes);
+        Ok(())
+    }),
+    block(&["virtual_ipaddress_excluded"], |draft, _, cursor, notes| {
+        draft.addresses.read(false, cursor, notes);
+        Ok(())
+    }),
+    block(&["virtual_routes"], |draft, _, cursor, notes| {
+        let lines = cursor.values(notes);
+        draft.routes.extend(lines.iter().filter_map(|said| route::read(said, notes)));
+        Ok(())
+    }),
+    block(&["virtual_rules"], |draft, _, cursor, notes| {
+        let lines = cursor.values(notes);
+        draft.rules.extend(lines.iter().filter_map(|said| rule::read(said, &mut draft.preference, notes)));
+        Ok(())
+    }),
+    value(&["mcast_src_ip"], source),
+    value(&["unicast_src_ip"], |draft, said, notes| {
+        draft.unicast.first.get_or_insert_with(|| said.at.clone());
+        source(draft, said, notes)
+    }),
+    block(&["unicast_peer"], |draft, said, cursor, notes| {
+        draft.unicast.first.get_or_insert_with(|| said.at.clone());
+        unicast::read(&mut draft.peers, &mut draft.addresses, cursor, notes);
+        Ok(())
+    }),
+    flag(&["unicast_fault_no_peer"], |draft, said, _| {
+        draft.unicast.first.get_or_insert_with(|| said.at.clone());
+        draft.unicast.needs_peers = true;
+        Ok(())
+    }),
+    flag(&["check_unicast_src"], |draft, said, _| {
+        draft.unicast.first.get_or_insert_with(|| said.at.clone());
+        draft.unicast.checked = true;
+        Ok(())
+    }),
+    value(&["unicast_ttl"], |draft, said, notes| {
+        draft.unicast.first.get_or_insert_with(|| said.at.clone());
+        if said.value() != "255" {
+            let now = format!("{} {} is not carried over: vipkit sends 255", said.name, said.value());
+            notes.say(&said.at, format!("{now}, which peers with a max_ttl may refuse"));
+        }
+        Ok(())
+    }),
+    flag(&["old_unicast_checksum"], |draft, said, notes| {
+        draft.unicast.first.get_or_insert_with(|| said.at.clone());
+        if said.value() != "never" {
+            let meaning = "vipkit sends each peer the checksum that RFC 9568 says, as keepalived since 1.3.7";
+            notes.say(&said.at, format!("{} is not carried over: {meaning}", said.name));
+        }
+        Ok(())
+    }),
+    any(&["use_vmac"], |draft, said, notes| {
+        draft.mac = Some(VirtualMac::read(said, notes));
+        Ok(())
+    }),
+    flag(&["vmac_xmit_base"], |draft, said, _| {
+        draft.xmit_base = Some(said.at.clone());
+        Ok(())
+    }),
     value(&["garp_master_repeat"], |draft, said, notes| garp::repeat(&mut draft.garp, said, notes)),
     value(&["garp_master_delay"], |draft, said, notes| garp::delay(&mut draft.garp, said, notes)),
     value(&["garp_master_refresh"], |draft, said, notes| garp::refresh(&mut draft.garp, said, notes)),
@@ -138,20 +252,16 @@ const KEYWORDS: &[Keyword<Draft>] = &[
         Ok(())
     }),
     // What is said here is how vipkit does it anyway.
-    flag(&["accept", "promote_secondaries", "debug"], |_, _, _| Ok(())),
-    lost_block(&["virtual_ipaddress_excluded"], EXCLUDED),
-    lost_block(&["virtual_routes", "virtual_rules"], ROUTES),
+    flag(&["promote_secondaries", "debug", "track_src_ip"], |_, _, _| Ok(())),
     lost_block(&["track_interface", "track_script", "track_file", "track_process", "track_bfd"], TRACKING),
-    lost_block(&["unicast_peer"], UNICAST),
-    lost_block(&["auth_hmac"], "vipkit has no HMAC: peers that enforce it do not hear it"),
-    lost(&["unicast_src_ip", "unicast_ttl", "unicast_fault_no_peer", "old_unicast_checksum"], UNICAST),
-    lost(&["check_unicast_src"], UNICAST),
-    lost(&["use_vmac", "use_vmac_addr", "vmac_xmit_base", "use_ipvlan"], VMAC),
+    lost(&["use_vmac_addr"], "vipkit has one virtual MAC address for an instance"),
+    lost(&["use_ipvlan"], IPVLAN),
     lost(&["preempt_delay"], "vipkit takes over from a lower priority at once"),
-    lost(&["no_accept"], "the addresses of vipkit answer"),
     lost(&["no_virtual_ipaddress"], "vipkit has no instance without addresses"),
-    lost(&["mcast_src_ip", "track_src_ip"], "vipkit sends from the first address of the interface"),
-    lost(&["mcast_dst_ip"], "vipkit sends to 224.0.0.18 only: with another group it does not hear the peers"),
+    value(&["mcast_dst_ip"], |_, said, notes| {
+        global::no_other_group(said, notes);
+        Ok(())
+    }),
     lost(&["skip_check_adv_addr", "lower_prio_no_advert", "higher_prio_send_advert"], CHECKS),
     lost(
         &["owner_ignore_adverts", "kernel_rx_buf_size", "timer_expired_backup", "thread_timer_expired"],
@@ -169,174 +279,65 @@ const KEYWORDS: &[Keyword<Draft>] = &[
     lost(&["notify_master_rx_lower_pri", "notify_priority_changes", "smtp_alert"], NOTIFY),
 ];
 
-const AUTHENTICATION: &[Keyword<Auth>] = &[
-    value(&["auth_type"], |auth, said, _| {
-        auth.kind = Some((said.value().to_owned(), said.at.clone()));
-        Ok(())
-    }),
-    value(&["auth_pass"], |auth, said, _| {
-        auth.key = Some((said.value().to_owned(), said.at.clone()));
-        Ok(())
-    }),
-];
-
-/// Reads an instance; none if it is one that vipkit cannot run.
+/// Reads an instance; none if it is one that never runs.
 ///
 /// # Errors
 /// It cannot be understood.
 pub fn instance(
     globals: &Globals,
+    turn: &mut Turn,
     said: &Said,
     cursor: &mut Cursor<'_>,
     notes: &mut Notes,
 ) -> Result<Option<Instance>, Refusal> {
     let mut draft = Draft {
-        interface: None,
-        virtual_router_id: None,
-        priority: None,
-        version: None,
-        interval: None,
-        master: false,
-        nopreempt: None,
         rfc9568: globals.rfc9568,
-        strict: globals.strict,
-        auth: Auth::default(),
-        addresses: Vec::new(),
-        seen: BTreeSet::new(),
+        strict: globals.strict.clone(),
+        preference: turn.preference,
         garp: globals.garp.of_instance(),
-        ipv6: None,
-        later: Vec::new(),
+        ..Draft::default()
     };
+    draft.unicast.checked = globals.check_unicast_source;
     cursor.block(KEYWORDS, &mut draft, notes)?;
-    if let Some(at) = &draft.ipv6 {
-        notes.leave_out(at, format!("IPv6 is not supported: vrrp_instance {} is NOT imported", said.value()));
-        return Ok(None);
-    }
-    whole(draft, globals, said, notes).map(Some)
-}
-
-fn whole(mut draft: Draft, globals: &Globals, said: &Said, notes: &mut Notes) -> Result<Instance, Refusal> {
-    let lacks = |keyword: &str| {
-        let what = format!("vrrp_instance {} has no {keyword}", said.value());
-        Refusal::new(&said.at, what, format!("add {keyword} to it"))
-    };
-    let interface = draft.interface.take().ok_or_else(|| lacks("interface"))?;
-    let virtual_router_id = draft.virtual_router_id.take().ok_or_else(|| lacks("virtual_router_id"))?;
-    if draft.addresses.is_empty() {
-        return Err(lacks("virtual_ipaddress"));
-    }
-    let version =
-        draft.version.take().map_or_else(|| globals.version.clone(), |(version, at)| (version, Some(at)));
-    let interval = carried(version.0, draft.interval.take(), notes);
-    let priority = draft.running_priority(said, notes);
-    let preempt = draft.preempt(priority.0, notes);
-    let password = draft.password(version.0, notes);
-    let rfc9568 = draft.rfc9568 && version.0 == 3;
-    Ok(Instance {
-        name: said.value().to_owned(),
-        at: said.at.clone(),
-        interface,
-        virtual_router_id,
-        priority,
-        version,
-        interval,
-        preempt,
-        rfc9568,
-        password,
-        addresses: draft.addresses,
-        garp: if draft.strict {
-            Garp { lower_repeat: Some(0), lower_delay: Some(0), ..draft.garp }
-        } else {
-            draft.garp
-        },
-        later: draft.later,
-    })
-}
-
-/// The interval as the adverts of the version carry it.
-fn carried(version: u8, said: Option<(Duration, Place)>, notes: &mut Notes) -> (Duration, Option<Place>) {
-    let Some((length, at)) = said else { return (Duration::from_secs(1), None) };
-    let (unit, most) = if version == 2 { (1_000_000, 255) } else { (10_000, 4095) };
-    let units = (length.as_micros() + unit / 2) / unit;
-    let rounded = Duration::from_micros(u64::try_from(units.clamp(1, most) * unit).unwrap_or(u64::MAX));
-    if rounded != length {
-        let now = format!(
-            "version {version} cannot carry an advert_int of {} s: keepalived runs with {} s",
-            length.as_secs_f64(),
-            rounded.as_secs_f64()
-        );
-        notes.say(&at, now);
-    }
-    (rounded, Some(at))
-}
-
-impl Draft {
-    fn running_priority(&mut self, said: &Said, notes: &mut Notes) -> (u64, Option<Place>) {
-        const DEFAULT: u64 = 100;
-        const HIGHEST: u64 = 254;
-        const OWNER: u64 = 255;
-        let what = "the highest that is not the owner's";
-        let (now, running, at) = match self.priority.take() {
-            Some((Some(priority), at)) => return (priority, Some(at)),
-            Some((None, at)) => ("the priority is not from 1 to 255: keepalived runs with 100", DEFAULT, at),
-            None if self.master => {
-                let now =
-                    "no priority with state MASTER: keepalived runs with 255, as the owner of the addresses";
-                (now, OWNER, said.at.clone())
+    turn.preference = draft.preference;
+    let name = said.value();
+    match &draft.unicast {
+        Unicast { first: Some(at), needs_peers, .. } if draft.peers.is_empty() => {
+            if *needs_peers {
+                let fault = "unicast without peers: keepalived keeps it in fault state";
+                notes.leave_out(at, format!("{fault}: vrrp_instance {name} is NOT imported"));
+                return Ok(None);
             }
-            None => return (DEFAULT, None),
-        };
-        let applied = notes.doubt(&at, now, what, format!("priority = {HIGHEST}"), &mut self.later);
-        (if applied { HIGHEST } else { running }, Some(at))
+            let now = "unicast without peers: keepalived speaks by multicast, and so does vipkit; say unicast_peer on \
+                       all nodes if unicast is meant";
+            notes.say(at, now);
+        }
+        _ => {}
     }
-
-    fn preempt(&mut self, priority: u64, notes: &mut Notes) -> bool {
-        let Some(at) = self.nopreempt.take() else { return true };
-        if priority == 255 {
-            notes.say(&at, "nopreempt at priority 255: keepalived ignores it, the owner always takes over");
-            return true;
-        }
-        if !self.master {
-            return false;
-        }
-        let now = "nopreempt with state MASTER: keepalived ignores it, so this node takes the addresses back";
-        !notes.doubt(&at, now, "no taking back", "preempt = false", &mut self.later)
-    }
-
-    fn password(&mut self, version: u8, notes: &mut Notes) -> Option<String> {
-        let Auth { kind, key } = std::mem::take(&mut self.auth);
-        let (kind, at) = kind?;
-        if version == 3 {
-            notes.say(&at, "authentication in version 3: there is none, keepalived ignores it");
-            return None;
-        }
-        let Some((key, key_at)) = key.filter(|(key, _)| !key.is_empty()) else {
-            notes.say(&at, "authentication without auth_pass: keepalived runs without authentication");
-            return None;
-        };
-        let (cut, _) = lexer::cut(&key, PASSWORD_MAX);
-        if cut != key {
-            notes.say(&key_at, "auth_pass has more than 8 bytes: keepalived uses the first 8");
-        }
-        let line = format!("authentication = {{ type = \"pass\", key = {} }}", super::toml::quote(cut));
-        let reason = if self.strict {
-            "in strict mode keepalived runs without authentication".to_owned()
-        } else if kind == "PASS" {
-            return Some(cut.to_owned());
-        } else if kind == "AH" {
-            notes.say(&at, AH);
-            return None;
-        } else {
-            format!(
-                "auth_type {kind} is none: keepalived knows PASS in capital letters, and runs without authentication"
-            )
-        };
-        notes.doubt(&at, reason, "the simple password", line, &mut self.later).then(|| cut.to_owned())
-    }
+    runs::whole(draft, globals, &mut turn.mac_names, said, notes).map(Some)
 }
 
-/// Bytes of a password that go into an advert.
-const PASSWORD_MAX: usize = 8;
+fn version(draft: &mut Draft, said: &Said, notes: &mut Notes) -> Done {
+    match said.number(2..=3, notes)? {
+        Some(2) if draft.addresses.family == Some(Family::V6) => {
+            notes.say(&said.at, "version 2 after IPv6 addresses: keepalived ignores it");
+        }
+        Some(version) => draft.version = Some((if version == 2 { 2 } else { 3 }, said.at.clone())),
+        None => {}
+    }
+    Ok(())
+}
+
+fn source(draft: &mut Draft, said: &Said, notes: &mut Notes) -> Done {
+    match said.value().parse::<IpAddr>() {
+        Ok(ip) if draft.addresses.is(Family::of(ip)) => draft.source = Some((ip, said.at.clone())),
+        Ok(ip) => notes.say(&said.at, format!("{ip} is of another family: keepalived ignores it")),
+        Err(_) => {
+            notes.say(&said.at, format!("{:?} is no address: keepalived ignores it", said.value()));
+        }
+    }
+    Ok(())
+}
 
 fn priority(draft: &mut Draft, said: &Said, notes: &mut Notes) -> Done {
     // Whether it fits is said once the rest is known.
@@ -363,39 +364,6 @@ fn state(draft: &mut Draft, said: &Said, notes: &mut Notes) -> Done {
     draft.master = said.value() == "MASTER";
     if !["MASTER", "BACKUP"].contains(&said.value()) {
         notes.say(&said.at, format!("state {} is none: keepalived takes BACKUP", said.value()));
-    }
-    Ok(())
-}
-
-/// It decides unless an IPv4 address came first.
-fn native_ipv6(draft: &mut Draft, said: &Said, notes: &mut Notes) -> Done {
-    if draft.addresses.is_empty() {
-        draft.ipv6.get_or_insert_with(|| said.at.clone());
-    } else {
-        notes.say(&said.at, "native_ipv6 after IPv4 addresses: keepalived ignores it");
-    }
-    Ok(())
-}
-
-/// The first address says of which family all are.
-fn addresses(draft: &mut Draft, _: &Said, cursor: &mut Cursor<'_>, notes: &mut Notes) -> Done {
-    for said in cursor.values(notes) {
-        let text = said.name.split('/').next().unwrap_or_default();
-        if text.parse::<Ipv6Addr>().is_ok() {
-            if draft.addresses.is_empty() && draft.ipv6.is_none() {
-                draft.ipv6 = Some(said.at.clone());
-            } else if draft.ipv6.is_none() {
-                notes.say(&said.at, format!("{text} is of another family: keepalived ignores it"));
-            }
-        } else if text.parse::<Ipv4Addr>().is_ok() && draft.ipv6.is_some() {
-            notes.say(&said.at, format!("{text} is of another family: keepalived ignores it"));
-        } else if let Some(address) = address::read(&said, draft.interface.as_ref(), notes) {
-            if draft.seen.insert(address.address) {
-                draft.addresses.push(address);
-            } else {
-                notes.say(&said.at, format!("{text} is there already: keepalived ignores it"));
-            }
-        }
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::io;
 
 use vipkit_control::common::Notice;
+use vipkit_core::units::Family;
 use vipkit_linux::capabilities::{self, Capability};
 use vipkit_linux::route::{Address, AddressChange, AddressKey, Link, NetlinkError, Route, RouteError};
 use vipkit_linux::sysctl::{self, SysctlError};
@@ -39,7 +40,7 @@ impl Host {
         let mut settings = Settings::new();
         for interface in [ALL, DEFAULT].into_iter().chain(links.iter().map(|link| link.name.as_str())) {
             for name in Name::EACH {
-                match sysctl::read(interface, name.as_str()) {
+                match sysctl::read(Family::V4, interface, name.as_str()) {
                     Ok(value) => drop(settings.insert(Setting::new(interface, name), value)),
                     Err(error) if is_gone(&error) => {}
                     Err(error) => return Err(unseen(&error)),
@@ -55,10 +56,10 @@ impl Host {
     /// # Errors
     /// The kernel refuses.
     pub fn carry_out(&mut self, op: &Op) -> Result<(), Notice> {
-        let key = |address| AddressKey { index: LOOPBACK, address, prefix: whole(address) };
+        let key = |address| AddressKey { index: LOOPBACK, address, peer: None, prefix: whole(address) };
         let change = match op {
             Op::Set { setting, to, .. } => {
-                return match sysctl::write(&setting.interface, setting.name.as_str(), *to) {
+                return match sysctl::write(Family::V4, &setting.interface, setting.name.as_str(), *to) {
                     Err(error) if !is_gone(&error) => Err(refused(op, &error)),
                     _ => Ok(()),
                 };

@@ -29,13 +29,14 @@ mod tests {
     use vipkit_control::vrrp::{self, Instance};
 
     use super::text::{Places, Style};
+    use super::vrrp::Extent;
     use crate::daemons::{DAEMONS, Reloaded};
     use crate::import::note::{Meant, Note, Place, Refusal};
     use crate::realserver::judge::{InForce, Verdict, Vip};
     use crate::realserver::report::Report;
     use crate::testing::{
-        active, address, backup, check, down, fault, health_report, ipvs_daemon, ipvs_report, notice, now,
-        peer, removed, report, server, service, too_wide, unreachable,
+        active, address, backup, check, daemon, down, fault, health_report, ipvs_daemon, ipvs_report, notice,
+        now, peer, removed, report, server, service, too_wide, unreachable,
     };
 
     /// As long as names usually get.
@@ -43,6 +44,7 @@ mod tests {
     const LONG: &str =
         "the answer to the request had no line with the word that it should have, but a great many others";
     const ADDRESS: &str = "192.168.100.100:8080";
+    const V6: &str = "2001:db8:1111:2222:3333:4444:5555:6666";
 
     fn assert_fits(text: &str) {
         assert_eq!(too_wide(text), Vec::<&str>::new(), "\n{text}");
@@ -62,8 +64,14 @@ mod tests {
             hints: vec![notice(LONG, "`iptables -I INPUT -p 112 -j ACCEPT`")],
             ..active(NAME)
         };
+        let v6 = Instance {
+            addresses: vec![address(&format!("{V6}/128"), true, false)],
+            peers: vec![peer(V6, 200)],
+            hints: vec![notice(&format!("{V6} is odd"), &format!("look at {V6}"))],
+            ..active(NAME)
+        };
         let state = vrrp::State::Initialize;
-        vec![one.clone(), fault("VI_1"), backup("mail"), Instance { state, ..one }]
+        vec![one.clone(), fault("VI_1"), backup("mail"), v6, Instance { state, ..one }]
     }
 
     fn services() -> Vec<Service> {
@@ -103,7 +111,7 @@ mod tests {
             [health_report(checks.clone()), ipvs_report(services.clone()), report(instances.clone())];
         assert_fits(&super::status::status(&reports, now(), style));
         assert_fits(&super::status::status(&[unreachable()], now(), style));
-        assert_fits(&super::vrrp::instances(&instances, true, now(), style));
+        assert_fits(&super::vrrp::instances(&daemon(), &instances, Extent::All, now(), style));
         assert_fits(&super::services::services(&ipvs_daemon(), &services, now(), style));
         assert_fits(&super::checks::checks(&checks, true, now(), style));
         for service in &services {
@@ -120,7 +128,7 @@ mod tests {
         for (daemon, kind, before, after) in [
             ("healthcheckd", "checks", json!([check("dns")]), json!(checks())),
             ("ipvs-sync", "services", json!([service(NAME)]), json!(services())),
-            ("vrrpd", "instances", json!([active(NAME)]), json!(instances())),
+            ("vrrpd", "instances", json!([backup(NAME)]), json!(instances())),
         ] {
             let row = DAEMONS.iter().find(|row| row.name == daemon).unwrap();
             let mut story = (row.story)();

@@ -13,10 +13,10 @@ pub const LABEL: usize = 9;
 /// Most of a kind that a summary names: addresses, peers, servers, checks; the worst come first.
 pub const SHOWN: usize = 8;
 
-/// Faults, warnings and hints of an instance, what its addresses contradict, and what helps.
+/// Faults, warnings and hints of an instance, what it holds that contradicts its state, and what helps.
 pub fn notices(text: &mut Text, instance: &Instance) {
     let misplaced = health::misplaced(instance);
-    groups(text, &instance.faults, instance.warnings.iter().chain(misplaced.as_ref()), &instance.hints);
+    groups(text, &instance.faults, instance.warnings.iter().chain(&misplaced), &instance.hints);
 }
 
 /// Faults, warnings and hints, each with what helps.
@@ -59,17 +59,32 @@ pub fn address(address: &Address, state: State) -> Cell {
         (true, true) => "present",
         (true, false) => "present, not from vrrpd",
     };
-    (tone, format!("{} {place}", address.address))
+    let beside = if address.advertised { "" } else { ", not advertised" };
+    (tone, format!("{} {place}{beside}", address.address))
 }
 
-/// The addresses, those in the wrong place first, at most `most`, and how many more.
+/// The addresses that an instance shows, those in the wrong place first.
 #[must_use]
-pub fn addresses(instance: &Instance, most: usize) -> Vec<Cell> {
+pub fn addresses(instance: &Instance) -> Vec<Cell> {
     let (wrong, right): (Vec<_>, Vec<_>) =
         instance.addresses.iter().partition(|address| health::is_misplaced(address, instance.state));
-    let all = wrong.into_iter().chain(right);
-    let cells: Vec<_> = all.map(|item| address(item, instance.state)).collect();
-    some(cells, most, &format!("`vipctl vrrp {}`", instance.name))
+    wrong.into_iter().chain(right).map(|item| address(item, instance.state)).collect()
+}
+
+/// How many addresses, routes or rules there are, and how many of them are there: `4000, all present`.
+#[must_use]
+pub fn tally(all: u64, present: u64, state: State) -> Cell {
+    let tone = match (state, present == all) {
+        (State::Active, true) => Tone::Good,
+        (State::Active, false) => Tone::Bad,
+        (State::Initialize | State::Backup | State::Fault, _) => Tone::Plain,
+    };
+    let words = match present {
+        0 => "none present".to_owned(),
+        _ if present == all => "all present".to_owned(),
+        _ => format!("{present} present"),
+    };
+    (tone, format!("{all}, {words}"))
 }
 
 /// The peers, those of highest priority first, at most `most`, and how many more.
@@ -77,15 +92,10 @@ pub fn addresses(instance: &Instance, most: usize) -> Vec<Cell> {
 pub fn peers<'i>(instance: &'i Instance, most: usize, cell: impl Fn(&'i Peer) -> Cell) -> Vec<Cell> {
     let mut peers: Vec<_> = instance.peers.iter().collect();
     peers.sort_by_key(|peer| std::cmp::Reverse(peer.priority));
-    let cells = peers.into_iter().map(cell).collect();
-    some(cells, most, &format!("`vipctl vrrp {}`", instance.name))
-}
-
-fn some(mut cells: Vec<Cell>, most: usize, where_else: &str) -> Vec<Cell> {
-    let more = cells.len().saturating_sub(most);
+    let more = peers.len().saturating_sub(most);
+    let mut cells: Vec<_> = peers.into_iter().take(most).map(cell).collect();
     if more > 0 {
-        cells.truncate(most);
-        cells.push(plain(format!("and {more} more: {where_else}")));
+        cells.push(plain(format!("and {more} more: `vipctl vrrp {}`", instance.name)));
     }
     cells
 }

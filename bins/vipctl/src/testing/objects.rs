@@ -4,7 +4,7 @@
 use vipkit_control::common::{Notice, Running};
 use vipkit_control::health::{self, Check, Judgement};
 use vipkit_control::ipvs::{self, Server, Service};
-use vipkit_control::vrrp::{Address, Daemon, Instance, Peer, State};
+use vipkit_control::vrrp::{Address, Daemon, Held, Instance, Peer, State};
 
 pub fn running() -> Running {
     Running {
@@ -133,21 +133,35 @@ pub fn active(name: &str) -> Instance {
     Instance {
         name: name.to_owned(),
         interface: "eth0".to_owned(),
+        place: "eth0".to_owned(),
         virtual_router_id: 51,
         version: 3,
+        family: "IPv4".to_owned(),
         state: State::Active,
         since: "2026-02-03T02:56:48.000Z".to_owned(),
         reason: "no advert for 3.609 s".to_owned(),
         priority: 100,
         preempt: true,
+        accept: true,
+        strict: false,
+        authentication: "none".to_owned(),
+        hmac: None,
         checksum: Some("pseudo-header".to_owned()),
         source: Some("192.168.4.100".to_owned()),
+        unicast_peers: Vec::new(),
+        virtual_mac: None,
         advertisement_interval: 1.0,
         active_adver_interval: 1.0,
         skew_time: 0.609,
         active_down_interval: 3.609,
+        timer: Some(0.25),
         addresses: vec![address("192.168.4.80/24", true, true)],
+        address_count: 1,
+        addresses_present: 1,
+        routes: Vec::new(),
+        rules: Vec::new(),
         peers: Vec::new(),
+        refused: Vec::new(),
         faults: Vec::new(),
         warnings: Vec::new(),
         hints: Vec::new(),
@@ -159,7 +173,9 @@ pub fn backup(name: &str) -> Instance {
     Instance {
         state: State::Backup,
         reason: "192.168.4.100 has priority 150".to_owned(),
+        timer: Some(3.25),
         addresses: vec![address("192.168.4.80/24", false, false)],
+        addresses_present: 0,
         peers: vec![peer("192.168.4.100", 150)],
         counters: [("advertisements_received".to_owned(), 191)].into(),
         ..active(name)
@@ -171,6 +187,7 @@ pub fn fault(name: &str) -> Instance {
     Instance {
         state: State::Fault,
         reason: what.to_owned(),
+        timer: None,
         addresses: vec![address("192.168.4.80/24", true, false)],
         faults: vec![notice(
             what,
@@ -185,15 +202,33 @@ pub fn notice(what: &str, remedy: &str) -> Notice {
 }
 
 pub fn address(address: &str, present: bool, ours: bool) -> Address {
-    Address { address: address.to_owned(), present, ours }
+    Address { address: address.to_owned(), present, ours, advertised: true }
+}
+
+pub fn held(what: &str, present: bool) -> Held {
+    Held { what: what.to_owned(), present }
+}
+
+/// The instance with these addresses.
+pub fn with_addresses(addresses: Vec<Address>, instance: Instance) -> Instance {
+    let present = addresses.iter().filter(|address| address.present).count();
+    Instance {
+        address_count: addresses.len() as u64,
+        addresses_present: present as u64,
+        addresses,
+        ..instance
+    }
 }
 
 pub fn peer(address: &str, priority: u8) -> Peer {
     Peer {
         address: address.to_owned(),
+        version: 3,
         priority,
         advertisement_interval: 1.0,
         checksum: Some("pseudo-header".to_owned()),
+        key_id: None,
+        other_addresses: false,
         first_heard: "2026-02-03T02:56:47.000Z".to_owned(),
         last_heard: "2026-02-03T02:59:59.600Z".to_owned(),
         advertisements: 191,

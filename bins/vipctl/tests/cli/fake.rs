@@ -47,6 +47,14 @@ pub trait Kind: Clone + Serialize + Send + 'static {
     fn daemon(running: Running) -> Self::Daemon;
     /// What a reload says that changed.
     fn unchanged() -> Value;
+    /// As List, Get and Monitor show it.
+    fn shown(&self) -> Self {
+        self.clone()
+    }
+    /// The answer to a method that not all interfaces have.
+    fn other(_: &BTreeMap<String, Self>, call: &Call) -> Result<Value, Error> {
+        Err(Error::method_not_found(&call.method))
+    }
 }
 
 /// A running daemon; it ends when dropped.
@@ -172,11 +180,12 @@ impl<T: Kind> World<T> {
             if asked.cursor.as_ref().is_some_and(|cursor| name <= cursor) {
                 continue;
             }
-            if !page.admits(object) {
+            let object = object.shown();
+            if !page.admits(&object) {
                 cursor = listed.last().map(|last: &T| last.name().to_owned());
                 break;
             }
-            listed.push(object.clone());
+            listed.push(object);
         }
         let objects = (format!("{}s", T::FIELD), json!(listed));
         Value::Object(Map::from_iter([objects, ("cursor".to_owned(), json!(cursor))]))
@@ -185,7 +194,7 @@ impl<T: Kind> World<T> {
     fn get(&self, GetParameters { name }: &GetParameters) -> Result<Value, Error> {
         let objects = self.objects.borrow();
         match objects.get(name) {
-            Some(object) => Ok(Value::Object(Map::from_iter([(T::FIELD.to_owned(), json!(object))]))),
+            Some(object) => Ok(Value::Object(Map::from_iter([(T::FIELD.to_owned(), json!(object.shown()))]))),
             None => {
                 let known: Vec<_> = objects.keys().collect();
                 Err(Error::new(T::NO_SUCH, &json!({ "name": name, "known": known })))
@@ -216,7 +225,7 @@ impl<T: Kind> Source for World<T> {
     }
 
     fn object(&self, name: &str) -> Option<T> {
-        self.objects.borrow().get(name).cloned()
+        self.objects.borrow().get(name).map(T::shown)
     }
 }
 
@@ -233,7 +242,8 @@ impl<T: Kind> Mouth<T> {
             let name = format!("{}.ConfigRefused", T::INTERFACE);
             return Err(Error::new(&name, &ConfigRefused { faults: Vec::new() }));
         }
-        let digest = vipkit_config::load(&self.world.config).expect("vipctl checks first").digest.to_string();
+        let config = vipkit_config::load(&self.world.config, vipkit_config::Credentials::Unread);
+        let digest = config.expect("vipctl checks first").digest.to_string();
         let changes = (format!("{}s", T::FIELD), T::unchanged());
         Ok(Value::Object(Map::from_iter([("digest".to_owned(), json!(digest)), changes])))
     }
@@ -253,7 +263,7 @@ impl<T: Kind> Handler for Mouth<T> {
             ".Get" => Outcome::reply(call.parameters().and_then(|asked| world.get(&asked))),
             ".Monitor" => self.feed.monitor(world.clone()),
             ".Reload" => Outcome::reply(self.reload()),
-            _ => Outcome::reply::<()>(Err(Error::method_not_found(&call.method))),
+            _ => Outcome::reply(T::other(&world.objects.borrow(), call)),
         }
     }
 

@@ -1,14 +1,18 @@
 //! What the fakes keep: instances, services and checks, and how their interfaces call them.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
+use vipkit_control::call::Call;
 use vipkit_control::common::{Changes, Running};
+use vipkit_control::error::Error;
 use vipkit_control::health::{self, Check};
-use vipkit_control::ipvs;
 use vipkit_control::service::{Interface, Service};
 use vipkit_control::vrrp::{self, Instance, State};
+use vipkit_control::{ipvs, page};
 
 use crate::fake::Kind;
-use crate::objects::{self, active, address, removed, server};
+use crate::objects::{self, active, address, removed, server, with_addresses};
 
 const fn serving(interfaces: &'static [&'static Interface]) -> Service {
     Service { vendor: "vipkit", product: "fake", version: "1", url: "https://example.org", interfaces }
@@ -37,6 +41,21 @@ impl Kind for Instance {
 
     fn unchanged() -> Value {
         json!(vrrp::Reloaded::default())
+    }
+
+    fn shown(&self) -> Self {
+        let addresses = self.addresses.iter().take(vrrp::SHOWN_MAX).cloned().collect();
+        Self { addresses, ..self.clone() }
+    }
+
+    /// ListAddresses, unless the instance has fewer addresses than it says.
+    fn other(all: &BTreeMap<String, Self>, call: &Call) -> Result<Value, Error> {
+        let none = || Error::method_not_implemented(&call.method);
+        let vrrp::ListAddressesParameters { name, cursor, limit } = call.parameters()?;
+        let instance = all.get(&name).filter(|one| one.addresses.len() as u64 == one.address_count);
+        let addresses = instance.ok_or_else(none)?.addresses.iter();
+        let (addresses, cursor) = page::listed(addresses, cursor.as_deref(), limit)?;
+        Ok(json!({ "addresses": addresses, "cursor": cursor }))
     }
 }
 
@@ -88,7 +107,7 @@ impl Kind for Check {
 pub fn instance(name: &str, state: State) -> Instance {
     let present = state == State::Active;
     let addresses = vec![address("192.168.4.80/24", present, present)];
-    Instance { state, reason: "because".to_owned(), addresses, ..active(name) }
+    with_addresses(addresses, Instance { state, reason: "because".to_owned(), ..active(name) })
 }
 
 /// A service with one server, up and in the table or neither.

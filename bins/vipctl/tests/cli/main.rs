@@ -23,6 +23,7 @@ use vipkit_control::vrrp::{Instance, State};
 
 use fake::Fake;
 use kinds::instance;
+use objects::{address, with_addresses};
 use program::{Running, code, command, json_of, text, vipctl, wait};
 
 const GOOD: &str =
@@ -77,6 +78,41 @@ fn more_instances_than_a_page_are_all_shown() {
     let _fake = Fake::start(&folder, many);
     let value = json_of(&vipctl(&folder, &["vrrp", "--json"]));
     assert_eq!(value["instances"].as_array().unwrap().len(), 300);
+}
+
+#[test]
+fn thousands_of_addresses_are_read_and_those_in_the_wrong_place_shown() {
+    let folder = TempDir::new().unwrap();
+    let names = (0..4000).map(|n| format!("2001:db8:1111:2222:3333:4444:5555:{n:04x}/128"));
+    let addresses = names.enumerate().map(|(n, name)| address(&name, n != 3000, n != 3000));
+    let many = with_addresses(addresses.collect(), instance("many", State::Active));
+    let _fake = Fake::start(&folder, vec![many.clone(), instance("web", State::Active)]);
+
+    let value = json_of(&vipctl(&folder, &["vrrp", "--json"]));
+    assert_eq!(value["instances"][0], serde_json::to_value(&many).unwrap());
+    assert_eq!(value["daemon"]["lateness"], 0.0001);
+    let said = text(&vipctl(&folder, &["vrrp", "many"]).stdout);
+    let wrong = "\n  addresses               4000, 3999 present\n    2001:db8:1111:2222:3333:4444:5555:0bb8/128 absent\n";
+    assert!(said.contains(wrong) && said.lines().count() < 150, "{said}");
+    assert!(text(&vipctl(&folder, &["vrrp", "many", "--all"]).stdout).lines().count() > 4000);
+
+    let status = vipctl(&folder, &["status"]);
+    let said = text(&status.stdout);
+    assert_eq!(code(&status), Some(1));
+    assert!(
+        said.contains("  warning  1 of 4000 addresses is not on eth0") && said.lines().count() < 20,
+        "{said}"
+    );
+}
+
+#[test]
+fn a_program_that_does_not_list_addresses_shows_the_first() {
+    let folder = TempDir::new().unwrap();
+    let many = Instance { address_count: 300, addresses_present: 300, ..instance("many", State::Active) };
+    let _fake = Fake::start(&folder, vec![many]);
+    let shown = vipctl(&folder, &["vrrp"]);
+    assert_eq!(code(&shown), Some(0), "{shown:?}");
+    assert!(text(&shown.stdout).contains("    and 299 more: `vipctl vrrp many`\n"), "{shown:?}");
 }
 
 #[test]

@@ -1,43 +1,42 @@
 //! The routers and their hands: what the kernel, the network and the clock report goes to the routers, what they want
-//! is done. Called by the tasks in `shell`, one at a time, on one thread. Nothing here may wait.
+//! is done. Called by the tasks in `shell`, one at a time, on one thread. Nothing here may wait. The hands are in files
+//! of their own: `traffic` sends and receives, `reconcile`, `virtual_macs`, `kernel_settings` and `routing` change the host.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
 use tracing::{debug, info, warn};
 use vipkit_config::{Config, Instance};
+use vipkit_control::common::Notice;
 use vipkit_control::monitor::Feed;
 use vipkit_control::vrrp::Reloaded;
 use vipkit_core::limit::Limiter;
 use vipkit_core::units::Mono;
-use vipkit_core::{arp, ipv4};
-use vipkit_daemon::clock::now;
+use vipkit_daemon::clock::{now, wall};
 use vipkit_daemon::identity::Identity;
+use vipkit_daemon::state::StateFile;
 use vipkit_linux::heartbeat::Heartbeat;
 use vipkit_linux::packet_socket::PacketSocket;
 use vipkit_linux::timer::Deadline;
-use vipkit_linux::vrrp_socket::VrrpReceiver;
 
+use super::firewall::Firewall;
 use super::holdings::Holdings;
 use super::host::Host;
-use super::ports::Ports;
-use crate::counters;
+use super::ports::{Ports, Wire};
+use super::remember::Remembered;
+use super::routing::Routing;
 use crate::fault::{Fault, Local};
+use crate::firewall;
 use crate::fsm::State;
 use crate::ledger::Active;
 use crate::router::{Level, Output, Router};
 
-/// Packets taken from one socket in a turn.
-const PACKETS: usize = 64;
 /// Refused changes in a row that are a fault: an Active router without its addresses helps nobody.
 const REFUSALS: u32 = 3;
-/// Longer than any advert with any IPv4 options.
-const PACKET_BYTES: usize = 2048;
 
 /// How late deadlines were served.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,9 +48,9 @@ pub struct Lateness {
 }
 
 /// A router and its slot in the heartbeat file.
-struct Member {
-    router: Router,
-    slot: usize,
+pub(super) struct Member {
+    pub(super) router: Router,
+    pub(super) slot: usize,
 }
 
 /// What a daemon is made of.
@@ -64,26 +63,39 @@ pub struct Parts {
     pub holdings: Holdings,
     /// Times of the latest adverts.
     pub heartbeat: Heartbeat,
-    /// Sends ARP.
+    /// Sends whole frames.
     pub packets: PacketSocket,
+    /// Routes and rules.
+    pub routing: Routing,
+    /// Addresses that accept no packets.
+    pub firewall: Firewall,
+    /// Sequences of HMACs of earlier lives.
+    pub remembered: Remembered,
 }
 
 /// The daemon.
 pub struct Daemon {
-    me: Weak<RefCell<Daemon>>,
+    pub(super) me: Weak<RefCell<Daemon>>,
     pub(super) identity: Identity,
     pub(super) lateness: Lateness,
-    members: BTreeMap<String, Member>,
+    pub(super) members: BTreeMap<String, Member>,
     pub(super) host: Host,
-    ports: Ports,
-    port_errors: BTreeMap<String, String>,
-    packets: PacketSocket,
+    pub(super) ports: Ports,
+    pub(super) port_errors: BTreeMap<Wire, String>,
+    pub(super) packets: PacketSocket,
     pub(super) holdings: Holdings,
+    pub(super) routing: Routing,
+    pub(super) firewall: Firewall,
+    pub(super) remembered: Remembered,
     pub(super) last_repair: BTreeMap<String, Mono>,
     /// Interfaces where the kernel refused changes: how often in a row, and what.
     pub(super) refusals: BTreeMap<String, (u32, String)>,
-    /// Interfaces whose promote_secondaries cannot be set, by name and index.
-    pub(super) not_promoting: BTreeSet<(String, u32)>,
+    /// Interfaces for virtual MACs that cannot be made, and why.
+    pub(super) link_errors: BTreeMap<String, Fault>,
+    /// Kernel settings that do not hold, by interface and name: what is found, and what goes wrong.
+    pub(super) unmet: BTreeMap<(String, &'static str), Notice>,
+    /// Kernel settings that were looked at since everything was read anew, by index of the interface and name.
+    pub(super) looked_at: BTreeSet<(u32, &'static str)>,
     pub(super) limiter: Limiter,
     heartbeat: Heartbeat,
     deadline: Rc<Deadline>,
@@ -114,9 +126,14 @@ impl Daemon {
                 port_errors: BTreeMap::new(),
                 packets: parts.packets,
                 holdings: parts.holdings,
+                routing: parts.routing,
+                firewall: parts.firewall,
+                remembered: parts.remembered,
                 last_repair: BTreeMap::new(),
                 refusals: BTreeMap::new(),
-                not_promoting: BTreeSet::new(),
+                link_errors: BTreeMap::new(),
+                unmet: BTreeMap::new(),
+                looked_at: BTreeSet::new(),
                 limiter: Limiter::default(),
                 heartbeat: parts.heartbeat,
                 deadline,
@@ -155,17 +172,24 @@ impl Daemon {
         if some.is_empty() { "no instances".to_owned() } else { some.join(", ") }
     }
 
-    pub(super) fn routers_on(&self, interface: &str) -> impl Iterator<Item = &Router> {
-        self.routers().filter(move |router| router.config().interface == interface)
+    /// The routers that put their addresses on an interface.
+    pub(super) fn routers_at(&self, place: &str) -> impl Iterator<Item = &Router> {
+        self.routers().filter(move |router| router.config().place() == place)
     }
 
-    pub(super) fn interfaces_in_use(&self) -> BTreeSet<String> {
-        self.routers().map(|router| router.config().interface.clone()).collect()
+    /// The interfaces that get addresses.
+    pub(super) fn places(&self) -> BTreeSet<String> {
+        self.routers().map(|router| router.config().place().to_owned()).collect()
     }
 
     /// Goes over to a configuration: routers that it does not change are not touched. Those in `adopt` go on as Active.
     pub fn configure(&mut self, config: Config, adopt: &BTreeSet<String>) -> Reloaded {
         self.refusals.clear();
+        self.link_errors.clear();
+        self.looked_at.clear();
+        let closed = firewall::closed(config.vrrp.values());
+        self.holdings.change(|ledger| ledger.closed |= !closed.is_empty());
+        self.firewall.want(closed);
         self.identity.configured(&config);
         self.rename(&config);
         let mut done = Reloaded::default();
@@ -202,6 +226,7 @@ impl Daemon {
         for name in self.members.keys().cloned().collect::<Vec<_>>() {
             self.with(&name, |router, now, _| router.forget_silent_peers(now));
         }
+        self.make_links();
         self.prepare_interfaces();
         self.open_ports();
         for name in started {
@@ -237,7 +262,8 @@ impl Daemon {
     fn add(&mut self, name: String, instance: Instance) {
         let taken: BTreeSet<usize> = self.members.values().map(|member| member.slot).collect();
         let slot = (0..).find(|slot| !taken.contains(slot)).unwrap_or_default();
-        let router = Router::new(&name, instance, now());
+        let mut router = Router::new(&name, instance, now());
+        router.remember(self.remembered.take(router.config()));
         self.feed.touch(&name);
         self.members.insert(name, Member { router, slot });
     }
@@ -246,9 +272,27 @@ impl Daemon {
         self.with(name, |router, now, out| router.stop(now, out));
         if let Some(member) = self.members.remove(name) {
             self.beat(member.slot, Mono(0));
-            self.want(&member.router.config().interface.clone(), true);
+            self.remembered.put(member.router.config(), member.router.replay().clone());
+            self.want(member.router.config().place(), true);
         }
         self.feed.touch(name);
+    }
+
+    /// What of the host does not serve a router as it should.
+    pub(super) fn unmet(&self, router: &Router) -> Vec<Notice> {
+        let config = router.config();
+        let its = |interface: &String| {
+            *interface == config.place() || (config.virtual_mac.is_some() && *interface == config.interface)
+        };
+        let settings = self.unmet.iter().filter(|((interface, _), _)| its(interface));
+        let closed = self.firewall.notice().filter(|_| !config.accept);
+        settings.map(|(_, notice)| notice.clone()).chain(closed).collect()
+    }
+
+    /// The file of sequences, and the bytes for it, if there are any.
+    #[must_use]
+    pub fn sequences(&self) -> Option<(StateFile, Vec<u8>)> {
+        self.remembered.snapshot(self.routers().map(|router| (router.config(), router.replay())))
     }
 
     /// Stops every router. Its addresses are to be reconciled away.
@@ -258,40 +302,12 @@ impl Daemon {
         }
     }
 
-    /// Takes the packets that wait on an interface, so many at most.
-    pub fn receive(&mut self, interface: &str) {
-        let mut buffer = [0; PACKET_BYTES];
-        for _ in 0..PACKETS {
-            let Some(port) = self.ports.on(interface) else { return };
-            match port.receiver.try_receive(&mut buffer) {
-                Ok(Some(length)) => self.packet(interface, buffer.get(..length).unwrap_or_default()),
-                Ok(None) => break,
-                Err(error) => {
-                    debug!("{interface}: {error}");
-                    break;
-                }
-            }
-        }
-        self.rearm();
-    }
-
-    fn packet(&mut self, interface: &str, packet: &[u8]) {
-        let vrid = ipv4::parse(packet).ok().and_then(|datagram| datagram.message.get(1).copied());
-        let of_vrid = |router: &&Router| Some(router.config().virtual_router_id.number()) == vrid;
-        let Some(name) = self.routers_on(interface).find(of_vrid).map(|router| router.name().to_owned())
-        else {
-            return;
-        };
-        self.with(&name, |router, now, out| router.packet(packet, now, out));
-    }
-
     /// Serves what is due. Packets that wait came before the deadline that calls for this, so they go first.
     pub fn serve(&mut self) {
         self.armed = None;
-        let interfaces: BTreeSet<String> =
-            self.due().map(|router| router.config().interface.clone()).collect();
-        for interface in interfaces {
-            self.receive(&interface);
+        let wires: BTreeSet<Wire> = self.due().map(|router| wire(router.config())).collect();
+        for wire in wires {
+            self.receive(&wire);
         }
         let now = now();
         for name in self.due().map(|router| router.name().to_owned()).collect::<Vec<_>>() {
@@ -325,16 +341,19 @@ impl Daemon {
     /// Reads links and addresses anew, should a report ever be lost.
     pub fn resync(&mut self) {
         self.host.reread();
+        self.looked_at.clear();
         self.look_around();
     }
 
     pub(super) fn look_around(&mut self) {
         let interfaces = self.host.interfaces();
         self.holdings.change(|ledger| ledger.follow_names(interfaces));
+        self.make_links();
         self.prepare_interfaces();
         self.open_ports();
         self.observe();
         self.notice_drift();
+        self.look_at_routing();
     }
 
     /// Shows every router what the host looks like.
@@ -348,50 +367,36 @@ impl Daemon {
 
     fn local(&self, name: &str) -> Local {
         let Some(config) = self.router(name).map(Router::config) else { return Local::default() };
-        let interface = self.host.interfaces().get(&config.interface);
-        let index = interface.map_or(0, |interface| interface.index);
-        let owns = |net| self.holdings.ledger().owns(&config.interface, index, net);
-        let mut local = Local::judge(interface, &config.addresses, config.priority.is_owner(), owns);
-        let refused = self.refusals.get(&config.interface).filter(|(count, _)| *count >= REFUSALS);
+        let interfaces = self.host.interfaces();
+        let index = |name: &str| interfaces.get(name).map_or(0, |interface| interface.index);
+        let owns = |name: &str, net: IpNet| self.holdings.ledger().owns(name, index(name), net);
+        let mut local = Local::judge(config, interfaces, owns);
+        if local.faults.contains(&Fault::NoInterface) {
+            return local;
+        }
+        local.faults.extend(self.link_errors.get(config.place()).cloned());
+        let refused = self.refusals.get(config.place()).filter(|(count, _)| *count >= REFUSALS);
         local.faults.extend(refused.map(|(_, why)| Fault::Refused(why.clone())));
-        let error = self.port_errors.get(&config.interface);
+        let error = self.port_errors.get(&wire(config));
         local.faults.extend(error.map(|error| Fault::Socket(error.clone())));
         local
-    }
-
-    /// Sockets on every interface in use that exists, for the VRIDs used there.
-    fn open_ports(&mut self) {
-        let used = self.interfaces_in_use();
-        self.port_errors.clear();
-        for name in &used {
-            let Some(index) = self.host.interfaces().get(name).map(|interface| interface.index) else {
-                continue;
-            };
-            let vrids: Vec<u8> =
-                self.routers_on(name).map(|r| r.config().virtual_router_id.number()).collect();
-            let me = self.me.clone();
-            let wait = |receiver| wait_for_packets(me, name.clone(), receiver);
-            if let Err(error) = self.ports.open(name, index, &vrids, wait) {
-                self.port_errors.insert(name.clone(), error.to_string());
-            }
-        }
-        let interfaces = self.host.interfaces();
-        self.ports.retain(|name| used.contains(name) && interfaces.contains_key(name));
     }
 
     /// Lets a router do something, and does what it wants done.
     pub(super) fn with(&mut self, name: &str, act: impl FnOnce(&mut Router, Mono, &mut Vec<Output>)) {
         let mut wanted = Vec::new();
         if let Some(member) = self.members.get_mut(name) {
+            member.router.tell(wall());
             act(&mut member.router, now(), &mut wanted);
         }
         for output in wanted {
             match output {
-                Output::Transmit { destination, packet } => self.transmit(name, destination, &packet),
+                Output::Transmit(packet) => self.transmit(name, &packet),
                 Output::Reconcile => self.holdings_changed(name),
                 Output::Announce(addresses) => self.announce(name, &addresses),
                 Output::Log(Level::Info, line) => info!("{line}"),
                 Output::Log(Level::Warning, line) => warn!("{line}"),
+                Output::Remember => self.remembered.changed(),
                 Output::Changed => {
                     self.feed.touch(name);
                     self.news.notify_one();
@@ -400,66 +405,39 @@ impl Daemon {
         }
     }
 
-    fn transmit(&mut self, name: &str, destination: Ipv4Addr, packet: &[u8]) {
-        let Some(member) = self.members.get_mut(name) else { return };
-        let port = self.ports.on(&member.router.config().interface);
-        let sent = port.map(|port| port.sender.send(packet, destination));
-        if let Some(Ok(())) = sent {
-            let slot = member.slot;
-            return self.beat(slot, now());
-        }
-        member.router.count(counters::SEND_ERRORS, 1);
-        if let Some(Err(error)) = sent {
-            debug!("{name}: cannot send an advert: {error}");
-        }
-    }
-
-    fn announce(&mut self, name: &str, addresses: &[Ipv4Addr]) {
-        let Some(member) = self.members.get_mut(name) else { return };
-        let interface = self.host.interfaces().get(&member.router.config().interface);
-        let station = interface.and_then(|i| Some((i.index, i.mac?)));
-        for address in addresses {
-            let sent = station.map(|(index, mac)| self.packets.send(index, &arp::gratuitous(mac, *address)));
-            let counter = match sent {
-                Some(Ok(())) => counters::ANNOUNCEMENTS_SENT,
-                Some(Err(_)) | None => counters::SEND_ERRORS,
-            };
-            member.router.count(counter, 1);
-        }
-    }
-
     /// What a router holds changed.
     fn holdings_changed(&mut self, name: &str) {
         let Some(member) = self.members.get(name) else { return };
         let config = member.router.config();
-        let interface = config.interface.clone();
-        let active = (member.router.fsm().state() == State::Active).then(|| Active {
+        let place = config.place().to_owned();
+        let active = member.router.is_active().then(|| Active {
             slot: member.slot,
-            interface: interface.clone(),
-            index: self.host.interfaces().get(&interface).map_or(0, |i| i.index),
+            interface: config.interface.clone(),
+            index: self.host.interfaces().get(&config.interface).map_or(0, |i| i.index),
             virtual_router_id: config.virtual_router_id.number(),
         });
         // Whoever is not Active any more has nothing to be adopted.
         let left = active.is_none().then_some(member.slot);
         left.into_iter().for_each(|slot| self.beat(slot, Mono(0)));
-        self.want(&interface, active.is_none());
+        self.want(&place, active.is_none());
         self.holdings.note_active(name, active);
     }
 
-    fn want(&mut self, interface: &str, urgent: bool) {
-        self.holdings.want(interface, urgent, now());
+    pub(super) fn want(&mut self, place: &str, urgent: bool) {
+        self.holdings.want(place, urgent, now());
+        self.routing.want(now());
         self.reconcile.notify_one();
     }
 
     /// Memory on tmpfs; should it fail, the worst is that a restart does not adopt.
-    fn beat(&self, slot: usize, moment: Mono) {
+    pub(super) fn beat(&self, slot: usize, moment: Mono) {
         if let Err(error) = self.heartbeat.beat(slot, moment.0) {
             debug!("heartbeat: {error}");
         }
     }
 
     /// Sets the timer to the earliest deadline.
-    fn rearm(&mut self) {
+    pub(super) fn rearm(&mut self) {
         let now = now();
         let earliest = self.routers().filter_map(|router| router.deadline(now)).min();
         if earliest == self.armed && earliest.is_none_or(|deadline| deadline > now) {
@@ -472,13 +450,7 @@ impl Daemon {
     }
 }
 
-/// Waits for packets on one interface for as long as its port is open.
-fn wait_for_packets(daemon: Weak<RefCell<Daemon>>, interface: String, port: Rc<VrrpReceiver>) -> AbortHandle {
-    let task = tokio::task::spawn_local(async move {
-        while port.readable().await.is_ok() {
-            let Some(daemon) = daemon.upgrade() else { return };
-            daemon.borrow_mut().receive(&interface);
-        }
-    });
-    task.abort_handle()
+/// Where a router speaks.
+pub(super) fn wire(config: &Instance) -> Wire {
+    (config.interface.clone(), config.family())
 }

@@ -31,6 +31,8 @@ pub struct Holdings {
     changed: Rc<Notify>,
     /// Interfaces that want a reconcile.
     unequal: BTreeMap<String, Wish>,
+    /// Grows with every wish.
+    wishes: u64,
 }
 
 impl Holdings {
@@ -38,7 +40,7 @@ impl Holdings {
     #[must_use]
     pub fn new(ledger: Ledger, file: StateFile) -> Self {
         let changed = Rc::new(Notify::new());
-        Self { ledger, file, version: 0, settled: 0, changed, unequal: BTreeMap::new() }
+        Self { ledger, file, version: 0, settled: 0, changed, unequal: BTreeMap::new(), wishes: 0 }
     }
 
     /// The ledger.
@@ -99,6 +101,13 @@ impl Holdings {
         let wish = self.unequal.entry(interface.to_owned()).or_insert(Wish { urgent, not_before });
         wish.urgent |= urgent;
         wish.not_before = not_before.min(wish.not_before);
+        self.wishes += 1;
+    }
+
+    /// How often something was wanted so far: a plan made before the latest wish may be wrong.
+    #[must_use]
+    pub const fn wishes(&self) -> u64 {
+        self.wishes
     }
 
     /// True if the interface waits for a reconcile.

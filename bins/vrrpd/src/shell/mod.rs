@@ -4,19 +4,25 @@
 //! ```text
 //! timer ──────► serve            adverts and takeovers that are due
 //! packets ────► receive          one task an interface (ports)
-//! netlink ────► host_changed     links and addresses (host)
-//! reconcile ◄── holdings         a few address changes a turn; the ledger is in its file first
+//! netlink ────► host_changed     links and addresses (host); routes, rules (routing); nftables (firewall)
+//! reconcile ◄── holdings         a few changes a turn; the ledger is in its file first
 //! signals ────► reload, stop     socket ──► mouth
 //! ```
-//! Blocking work (files of the configuration, the ledger's file) is done on helper threads.
+//! Blocking work (files of the configuration, the ledger and the sequences; long dumps; nft(8)) is done on helper threads.
 
 mod daemon;
+mod firewall;
 mod holdings;
 mod host;
+mod kernel_settings;
 mod mouth;
 mod ports;
 mod reconcile;
+mod remember;
+mod routing;
 mod start;
+mod traffic;
+mod virtual_macs;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -34,10 +40,14 @@ use vipkit_daemon::lock::Lock;
 use vipkit_daemon::log::Log;
 use vipkit_daemon::outside::{self, Outside, tell_status};
 use vipkit_daemon::reload::Reloader;
+use vipkit_linux::nftables::NftablesWatch;
+use vipkit_linux::route::RouteMonitor;
 
 use daemon::Daemon;
 use mouth::Mouth;
 use reconcile::Turn;
+
+use crate::firewall::TABLE;
 
 /// Names its socket and its files.
 const NAME: &str = "vrrpd";
@@ -47,6 +57,8 @@ const RESYNC: Duration = Duration::from_secs(60);
 const SAVE_PATIENCE: Duration = Duration::from_millis(50);
 /// Before a failed write of the ledger is tried again, and the longest wait for one at the end.
 const SAVE_PAUSE: Duration = Duration::from_secs(1);
+/// Between two looks at the packet filter.
+const LOOK_PAUSE: Duration = Duration::from_millis(200);
 /// Turns in which the addresses must be gone at the end: enough for the most there can be.
 const LAST_TURNS: usize = 100_000;
 
@@ -71,6 +83,9 @@ async fn live(options: &Options, mut outside: Outside, lock: Rc<Lock>, log: &Log
     tasks.spawn_local(serve_deadlines(daemon.clone()));
     tasks.spawn_local(watch_host(daemon.clone()));
     tasks.spawn_local(resync(daemon.clone()));
+    tasks.spawn_local(watch_routing(daemon.clone()));
+    tasks.spawn_local(keep_firewall(daemon.clone()));
+    tasks.spawn_local(save_sequences(daemon.clone()));
     tasks.spawn_local(lock.clone().keep());
     let (saved, settled) = watch::channel(0);
     let closing = Rc::new(Notify::new());
@@ -92,7 +107,7 @@ async fn live(options: &Options, mut outside: Outside, lock: Rc<Lock>, log: &Log
 fn reloader(daemon: &Shared, outside: &Outside) -> Rc<Reloader<ReloadReply>> {
     let path = daemon.borrow().identity.config_path().to_owned();
     let daemon = daemon.clone();
-    Reloader::new(&path, outside.notifier(), move |config| {
+    Reloader::new(&path, start::load, outside.notifier(), move |config| {
         let digest = config.digest.to_string();
         let instances = daemon.borrow_mut().configure(config, &BTreeSet::new());
         info!("configuration {digest}: {}", Changes::from(&instances));
@@ -111,8 +126,16 @@ fn end(daemon: &Shared) -> anyhow::Result<()> {
             Turn::Done | Turn::Later(_) => break,
         }
     }
+    daemon.make_links();
     daemon.restore_interfaces(&BTreeSet::new());
+    if daemon.holdings.ledger().closed {
+        firewall::clear();
+        daemon.holdings.change(|ledger| ledger.closed = false);
+    }
     start::save_now(&mut daemon.holdings)?;
+    if let Some((file, bytes)) = daemon.sequences() {
+        file.write(&bytes)?;
+    }
     info!("ended");
     Ok(())
 }
@@ -138,6 +161,74 @@ async fn resync(daemon: Shared) -> anyhow::Result<()> {
     loop {
         ticks.tick().await;
         daemon.borrow_mut().resync();
+    }
+}
+
+/// Reads our routes and rules whenever they may have changed.
+async fn watch_routing(daemon: Shared) -> anyhow::Result<()> {
+    let monitor = RouteMonitor::open(host::MARK)?;
+    let stale = daemon.borrow().routing.stale();
+    let mut ticks = tokio::time::interval(RESYNC);
+    loop {
+        let look = tokio::select! {
+            readable = monitor.readable() => {
+                readable?;
+                monitor.drain()?
+            }
+            () = stale.notified() => true,
+            _ = ticks.tick() => true,
+        };
+        if !look {
+            continue;
+        }
+        let version = daemon.borrow().routing.version();
+        let present = tokio::task::spawn_blocking(routing::read).await??;
+        daemon.borrow_mut().routing_seen(version, present);
+    }
+}
+
+/// Looks at the packet filter whenever something else is to be closed, or somebody changed the kernel's tables.
+async fn keep_firewall(daemon: Shared) -> anyhow::Result<()> {
+    let changed = daemon.borrow().firewall.changed();
+    // Whoever closes nothing has nothing to do with nftables.
+    while daemon.borrow().firewall.pending().0.is_empty() {
+        changed.notified().await;
+    }
+    changed.notify_one();
+    let watch = NftablesWatch::open(TABLE)?;
+    let mut ticks = tokio::time::interval(RESYNC);
+    loop {
+        let look = tokio::select! {
+            readable = watch.readable() => {
+                readable?;
+                watch.drain()?
+            }
+            () = changed.notified() => true,
+            _ = ticks.tick() => true,
+        };
+        if !look {
+            continue;
+        }
+        let (closed, written) = daemon.borrow().firewall.pending();
+        let settle = move || firewall::settle(closed, written.as_ref());
+        let result = tokio::task::spawn_blocking(settle).await?;
+        // What we wrote ourselves is no news; whatever else happened meanwhile is looked at in the next turn.
+        daemon.borrow_mut().firewall.settled(result);
+        tokio::time::sleep(LOOK_PAUSE).await;
+    }
+}
+
+/// Writes the sequences of HMACs, at most once a second.
+async fn save_sequences(daemon: Shared) -> anyhow::Result<()> {
+    let news = daemon.borrow().remembered.news();
+    loop {
+        news.notified().await;
+        let Some((file, bytes)) = daemon.borrow().sequences() else { continue };
+        let written = tokio::task::spawn_blocking(move || file.write(&bytes)).await?;
+        if let Err(error) = written {
+            warn!("{error:#}: adverts heard before a crash could be taken again after it");
+        }
+        tokio::time::sleep(SAVE_PAUSE).await;
     }
 }
 

@@ -8,11 +8,12 @@ use vipkit_control::call::{Call, NoParameters};
 use vipkit_control::error::Error;
 use vipkit_control::handler::{Event, Handler, Outcome};
 use vipkit_control::monitor::Source;
+use vipkit_control::page::{MAX_OBJECTS, listed};
 use vipkit_control::rights::Peer;
 use vipkit_control::service::Service;
 use vipkit_control::vrrp::{
-    self, GetDaemonReply, GetParameters, GetReply, Instance, ListParameters, ListReply, Monitor,
-    NoSuchInstance, ReloadReply,
+    self, GetDaemonReply, GetParameters, GetReply, Instance, ListAddressesParameters, ListAddressesReply,
+    ListParameters, ListReply, Monitor, NoSuchInstance, ReloadReply,
 };
 use vipkit_daemon::clock::now;
 use vipkit_daemon::mouth::{EventLog, bare, get, list};
@@ -62,6 +63,9 @@ impl Handler for Mouth {
             ),
             vrrp::LIST => Outcome::reply(call.parameters().and_then(|asked| self.eye.list(&asked))),
             vrrp::GET => Outcome::reply(call.parameters().and_then(|asked| self.eye.get(&asked))),
+            vrrp::LIST_ADDRESSES => {
+                Outcome::reply(call.parameters().and_then(|asked| self.eye.list_addresses(&asked)))
+            }
             vrrp::MONITOR => bare(call, || self.eye.daemon.borrow().feed.clone().monitor(self.eye.clone())),
             vrrp::RELOAD => bare(call, || self.reloader.answer(vrrp::CONFIG_REFUSED)),
             other => Outcome::reply::<()>(Err(Error::method_not_found(other))),
@@ -75,11 +79,27 @@ impl Handler for Mouth {
 
 impl Eye {
     fn show(&self, daemon: &Daemon, router: &Router) -> Instance {
-        let name = &router.config().interface;
-        let interface = daemon.host.interfaces().get(name);
-        let owned = daemon.holdings.ledger().owned(name, interface.map_or(0, |interface| interface.index));
-        let view = View { interface, owned: &owned, now: now(), epoch: daemon.identity.epoch() };
-        status::instance(router, view)
+        self.with_view(daemon, router, |view| {
+            let (routes, rules) = daemon.held(router.config());
+            let virtual_mac = daemon.show_virtual_mac(router);
+            status::instance(router, View { virtual_mac, routes, rules, unmet: daemon.unmet(router), ..view })
+        })
+    }
+
+    fn with_view<T>(&self, daemon: &Daemon, router: &Router, use_it: impl FnOnce(View<'_>) -> T) -> T {
+        let name = router.config().place();
+        let place = daemon.host.interfaces().get(name);
+        let owned = daemon.holdings.ledger().owned(name, place.map_or(0, |interface| interface.index));
+        use_it(View {
+            place,
+            owned: &owned,
+            virtual_mac: None,
+            routes: Vec::new(),
+            rules: Vec::new(),
+            unmet: Vec::new(),
+            now: now(),
+            epoch: daemon.identity.epoch(),
+        })
     }
 
     fn list(&self, asked: &ListParameters) -> Result<ListReply, Error> {
@@ -88,12 +108,23 @@ impl Eye {
     }
 
     fn get(&self, asked: &GetParameters) -> Result<GetReply, Error> {
-        let no_such = |known| {
-            let name = asked.name.clone();
-            Error::new(vrrp::NO_SUCH_INSTANCE, &NoSuchInstance { name, known })
-        };
-        get(self, &asked.name, no_such).map(|instance| GetReply { instance })
+        get(self, &asked.name, |known| no_such(&asked.name, known)).map(|instance| GetReply { instance })
     }
+
+    fn list_addresses(&self, asked: &ListAddressesParameters) -> Result<ListAddressesReply, Error> {
+        let daemon = self.daemon.borrow();
+        let known = || self.names().into_iter().take(MAX_OBJECTS).collect();
+        let router = daemon.router(&asked.name).ok_or_else(|| no_such(&asked.name, known()))?;
+        let (addresses, cursor) = self.with_view(&daemon, router, |view| {
+            let addresses = status::Addresses::new(router, &view);
+            listed(addresses.shown(), asked.cursor.as_deref(), asked.limit)
+        })?;
+        Ok(ListAddressesReply { addresses, cursor })
+    }
+}
+
+fn no_such(name: &str, known: Vec<String>) -> Error {
+    Error::new(vrrp::NO_SUCH_INSTANCE, &NoSuchInstance { name: name.to_owned(), known })
 }
 
 impl Source for Eye {

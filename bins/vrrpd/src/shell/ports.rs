@@ -1,12 +1,13 @@
-//! The sockets on each interface: one that receives the adverts of all its virtual routers, one that sends.
-//! Must not look into a packet.
+//! The sockets on each interface, for each family that is used there: one that receives the adverts of all its virtual
+//! routers, one that sends. Must not look into a packet.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 
 use tokio::task::AbortHandle;
-use vipkit_core::vrrp::GROUP_V4;
+use vipkit_core::units::Family;
+use vipkit_core::vrrp::group;
 use vipkit_linux::vrrp_socket::{VrrpReceiver, VrrpSender};
 
 /// Sockets on one interface.
@@ -26,43 +27,46 @@ impl Drop for Port {
     }
 }
 
-/// Ports by name of the interface.
+/// Name of an interface, and the family that is spoken there.
+pub type Wire = (String, Family);
+
+/// Ports by their wires.
 #[derive(Default)]
-pub struct Ports(BTreeMap<String, Port>);
+pub struct Ports(BTreeMap<Wire, Port>);
 
 impl Ports {
-    /// Makes sure that the interface has a port that lets these VRIDs in. `wait` starts the task that waits for its
+    /// Makes sure that there is a port that lets these VRIDs in. `wait` starts the task that waits for its
     /// packets.
     ///
     /// # Errors
     /// What the kernel refuses.
     pub fn open(
         &mut self,
-        interface: &str,
+        wire: &Wire,
         index: u32,
         vrids: &[u8],
         wait: impl FnOnce(Rc<VrrpReceiver>) -> AbortHandle,
     ) -> io::Result<()> {
-        if let Some(port) = self.0.get(interface).filter(|port| port.index == index) {
+        if let Some(port) = self.0.get(wire).filter(|port| port.index == index) {
             return port.receiver.set_vrids(vrids);
         }
-        self.0.remove(interface);
-        let receiver = Rc::new(VrrpReceiver::open(index, GROUP_V4)?);
-        let sender = VrrpSender::open(index)?;
+        self.0.remove(wire);
+        let receiver = Rc::new(VrrpReceiver::open(index, group(wire.1))?);
+        let sender = VrrpSender::open(index, wire.1)?;
         receiver.set_vrids(vrids)?;
         let task = wait(receiver.clone());
-        self.0.insert(interface.to_owned(), Port { index, receiver, sender, task });
+        self.0.insert(wire.clone(), Port { index, receiver, sender, task });
         Ok(())
     }
 
-    /// Closes the ports of interfaces that nobody needs.
-    pub fn retain(&mut self, needed: impl Fn(&str) -> bool) {
-        self.0.retain(|interface, _| needed(interface));
+    /// Closes the ports that nobody needs.
+    pub fn retain(&mut self, needed: impl Fn(&Wire) -> bool) {
+        self.0.retain(|wire, _| needed(wire));
     }
 
-    /// The port on an interface.
+    /// The port of a wire.
     #[must_use]
-    pub fn on(&self, interface: &str) -> Option<&Port> {
-        self.0.get(interface)
+    pub fn at(&self, wire: &Wire) -> Option<&Port> {
+        self.0.get(wire)
     }
 }

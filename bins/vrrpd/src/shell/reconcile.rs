@@ -1,5 +1,6 @@
 //! Makes the addresses on the interfaces equal to what the routers hold, a few at a time: due adverts go first.
-//! What to do is planned in `addresses`; here it is done and its outcome noted.
+//! What to do is planned in `addresses`; here it is done and its outcome noted. Routes and rules go before the first
+//! address and come after the last.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -10,17 +11,19 @@ use vipkit_config::{Config, Instance};
 use vipkit_core::units::Mono;
 use vipkit_daemon::clock::now;
 use vipkit_linux::route::RouteError;
-use vipkit_linux::sysctl;
 
 use super::daemon::Daemon;
+use super::kernel_settings::promotes;
 use crate::addresses::{Op, Plan, plan};
-use crate::ledger::{Entry, Ledger};
+use crate::ledger::Ledger;
+use crate::observed::{Entry, Present};
 
-/// Address changes of one turn.
+/// Changes of one turn: what is due goes before the next.
 pub const TURN: usize = 16;
+/// Turns for which a plan serves.
+const TURNS: usize = 16;
 /// Before a refused change is tried again, and between two repairs of one interface.
-const PAUSE: Duration = Duration::from_secs(1);
-const PROMOTE_SECONDARIES: &str = "promote_secondaries";
+pub const PAUSE: Duration = Duration::from_secs(1);
 
 /// What a turn came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +38,17 @@ pub enum Turn {
     Later(Mono),
 }
 
+impl Turn {
+    /// If it has nothing to do, or not yet: what else is to be done, and when.
+    fn or_at(self, other: Option<Mono>) -> Self {
+        match (self, other) {
+            (Self::Done, Some(at)) => Self::Later(at),
+            (Self::Later(own), Some(at)) => Self::Later(own.min(at)),
+            (turn, _) => turn,
+        }
+    }
+}
+
 impl Daemon {
     /// Does a little of what is to be done.
     ///
@@ -46,9 +60,15 @@ impl Daemon {
         if self.host.take_news() {
             self.look_around();
         }
-        let Some((name, not_before)) = self.holdings.next(now()) else { return Ok(Turn::Done) };
-        if not_before > now() {
-            return Ok(Turn::Later(not_before));
+        if let Some(turn) = self.remove_routing() {
+            return Ok(turn);
+        }
+        let next = self.holdings.next(now());
+        let Some((name, _)) = next.clone().filter(|(_, not_before)| *not_before <= now()) else {
+            return Ok(self.add_routing().or_at(next.map(|(_, not_before)| not_before)));
+        };
+        if let Some((index, true)) = self.to_switch(&name) {
+            return self.switch(&name, index, true);
         }
         let Some((index, plan)) = self.plan(&name) else {
             self.holdings.done(&name);
@@ -62,26 +82,57 @@ impl Daemon {
                 return Ok(Turn::Save(version));
             }
         }
-        let most = if removals == 0 { TURN } else { removals.min(TURN) };
-        let ops: Vec<Op> = plan.ops.iter().copied().take(most).collect();
-        let results = self.host.change(index, &ops)?;
-        if let Some(refusal) = self.note_results(&name, index, &ops, results) {
-            let (count, why) = self.refusals.entry(name.clone()).or_default();
+        let most = if removals == 0 { plan.ops.len() } else { removals };
+        let ops = plan.ops.get(..most.min(TURN * TURNS)).unwrap_or_default();
+        let wishes = self.holdings.wishes();
+        for (number, ops) in ops.chunks(TURN).enumerate() {
+            // A plan is much work where there are thousands of addresses: it serves for some turns, if it still holds.
+            if number > 0 {
+                self.serve();
+                self.host.sync()?;
+                if self.host.has_news() || self.holdings.wishes() != wishes {
+                    return Ok(Turn::More);
+                }
+            }
+            if !self.apply(&name, index, ops)? {
+                return Ok(Turn::More);
+            }
+        }
+        if ops.len() < plan.ops.len() {
+            // Behind the others that wait.
+            self.holdings.postpone(&name, now());
+        } else if let Some((index, false)) = self.to_switch(&name) {
+            return self.switch(&name, index, false);
+        } else {
+            self.settled(&name, index);
+        }
+        Ok(Turn::More)
+    }
+
+    /// Makes a few changes. False if the kernel refused one: then they are tried again later.
+    fn apply(&mut self, name: &str, index: u32, ops: &[Op]) -> anyhow::Result<bool> {
+        let results = self.host.change(index, ops)?;
+        if let Some(refusal) = self.note_results(name, index, ops, results) {
+            let (count, why) = self.refusals.entry(name.to_owned()).or_default();
             *count += 1;
             *why = refusal;
-            self.holdings.postpone(&name, now() + PAUSE);
+            self.holdings.postpone(name, now() + PAUSE);
             self.observe();
-            return Ok(Turn::More);
+            return Ok(false);
         }
         // Only an addition shows that additions are taken again: a fault that has nothing to add must last.
         if ops.iter().any(|op| matches!(op, Op::Add(_))) {
-            self.refusals.remove(&name);
+            self.refusals.remove(name);
         }
-        if ops.len() == plan.ops.len() {
-            self.settled(&name, index);
-        } else {
-            // Behind the others that wait.
-            self.holdings.postpone(&name, now());
+        Ok(true)
+    }
+
+    /// Switches the interface of a virtual MAC.
+    fn switch(&mut self, name: &str, index: u32, up: bool) -> anyhow::Result<Turn> {
+        if let Err(error) = self.host.switch(index, up)? {
+            let admitted = self.limiter.admit("refusals of the kernel", now());
+            admitted.into_iter().for_each(|_| warn!("{name}: switching it: {error}; trying again"));
+            self.holdings.postpone(name, now() + PAUSE);
         }
         Ok(Turn::More)
     }
@@ -102,29 +153,24 @@ impl Daemon {
                 continue;
             };
             let goes_on =
-                |(instance, i): &(&String, &Instance)| adopt.contains(*instance) && i.interface == *name;
-            let kept = config.vrrp.iter().filter(goes_on).flat_map(|(_, i)| i.addresses.iter().copied());
-            let kept = kept.filter(|net| entry.addresses.contains(net)).collect();
+                |(instance, i): &(&String, &Instance)| adopt.contains(*instance) && i.place() == name;
+            let kept = config.vrrp.iter().filter(goes_on).flat_map(|(_, i)| i.addresses.iter());
+            let kept = kept.map(Entry::wanted).filter(|kept| entry.addresses.contains(&kept.net)).collect();
             let plan = plan(&kept, interface, &entry.addresses, promotes(name));
             for ops in plan.ops.chunks(TURN) {
                 for (op, result) in ops.iter().zip(self.host.change(entry.index, ops)?) {
                     match (op, result) {
-                        (Op::Delete(net), Ok(())) => info!("{name}: removed {net}, left over from before"),
-                        (Op::Add(net) | Op::PutBack(net), Ok(())) => {
-                            info!("{name}: put back {net}, which went along with another")
+                        (Op::Delete(gone), Ok(())) => {
+                            info!("{name}: removed {}, left over from before", gone.net);
+                        }
+                        (Op::Add(back) | Op::PutBack(back), Ok(())) => {
+                            info!("{name}: put back {}, which went along with another", back.net);
                         }
                         (op, Err(error)) => warn!("{name}: {op}: {error}"),
                     }
                 }
             }
-            let kept_or_there: BTreeSet<IpNet> = self
-                .host
-                .interfaces()
-                .get(name)
-                .into_iter()
-                .flat_map(|i| &i.addresses)
-                .map(|p| p.net)
-                .collect();
+            let kept_or_there = self.nets_on(name);
             self.holdings.change(|ledger| {
                 ledger.entry(name, entry.index).addresses.retain(|net| kept_or_there.contains(net));
             });
@@ -134,7 +180,7 @@ impl Daemon {
 
     /// Notices what others did to our addresses since the last look, and has it repaired.
     pub fn notice_drift(&mut self) {
-        let mut names = self.interfaces_in_use();
+        let mut names = self.places();
         names.extend(self.holdings.ledger().interfaces.keys().cloned());
         for name in names {
             let Some((_, plan)) = self.plan(&name) else { continue };
@@ -143,12 +189,16 @@ impl Daemon {
             }
             for op in &plan.ops {
                 match op {
-                    Op::Add(net) => warn!("{name}: {net} was removed by somebody else: putting it back"),
-                    Op::Delete(net) => warn!("{name}: {net} of ours is there but must not be: removing it"),
+                    Op::Add(Entry { net, .. }) => {
+                        warn!("{name}: {net} was removed by somebody else: putting it back");
+                    }
+                    Op::Delete(Entry { net, .. }) => {
+                        warn!("{name}: {net} of ours is there but must not be: removing it");
+                    }
                     Op::PutBack(_) => {}
                 }
             }
-            for router in self.routers_on(&name).map(|router| router.name().to_owned()).collect::<Vec<_>>() {
+            for router in self.routers_at(&name).map(|router| router.name().to_owned()).collect::<Vec<_>>() {
                 self.with(&router, |router, _, _| router.announce_anew());
             }
             let at = self.last_repair.get(&name).map_or_else(now, |last| now().max(*last + PAUSE));
@@ -156,59 +206,6 @@ impl Daemon {
             self.holdings.want(&name, false, at);
             self.reconcile.notify_one();
         }
-    }
-
-    /// Sets promote_secondaries where we put addresses, and puts it back where we no longer have any.
-    pub fn prepare_interfaces(&mut self) {
-        let used = self.interfaces_in_use();
-        for name in &used {
-            let Some(index) = self.host.interfaces().get(name).map(|interface| interface.index) else {
-                continue;
-            };
-            if promotes(name) {
-                continue;
-            }
-            let was = sysctl::read(name, PROMOTE_SECONDARIES).unwrap_or_default();
-            match sysctl::write(name, PROMOTE_SECONDARIES, 1) {
-                Ok(()) => {
-                    info!("{name}: promote_secondaries is 1 now, so that one address can go without others");
-                    self.holdings.change(|ledger| {
-                        ledger.entry(name, index).promote_secondaries.get_or_insert(was);
-                    });
-                }
-                // Once, not at each look.
-                Err(error) if self.not_promoting.insert((name.clone(), index)) => {
-                    warn!(
-                        "{name}: promote_secondaries stays 0: {error}: removing an address takes others away for a moment"
-                    );
-                }
-                Err(_) => {}
-            }
-        }
-        self.restore_interfaces(&used);
-    }
-
-    /// Puts promote_secondaries back on all interfaces but those `used` and those where we still have addresses.
-    pub fn restore_interfaces(&mut self, used: &BTreeSet<String>) {
-        let changed = |(name, entry): (&String, &Entry)| {
-            let unused = !used.contains(name) && entry.addresses.is_empty();
-            Some((name.clone(), entry.index, entry.promote_secondaries.filter(|_| unused)?))
-        };
-        let unused: Vec<_> = self.holdings.ledger().interfaces.iter().filter_map(changed).collect();
-        for (name, index, was) in unused {
-            let same = self.host.interfaces().get(&name).is_some_and(|interface| interface.index == index);
-            if let Err(error) = if same { sysctl::write(&name, PROMOTE_SECONDARIES, was) } else { Ok(()) } {
-                warn!("{name}: promote_secondaries stays 1: {error}");
-            }
-            self.holdings.change(|ledger| {
-                if let Some(entry) = ledger.interfaces.get_mut(&name) {
-                    entry.promote_secondaries = None;
-                }
-            });
-        }
-        self.holdings.change(|ledger| {
-            ledger.interfaces.retain(|_, e| !e.addresses.is_empty() || e.promote_secondaries.is_some());
-        });
     }
 
     /// The plan for an interface, if it exists.
@@ -219,8 +216,14 @@ impl Daemon {
     }
 
     /// The addresses that must be on an interface.
-    fn desired(&self, name: &str) -> BTreeSet<IpNet> {
-        self.routers_on(name).flat_map(|router| router.holds()).copied().collect()
+    fn desired(&self, name: &str) -> BTreeSet<Entry> {
+        self.routers_at(name).flat_map(|router| router.holds()).map(Entry::wanted).collect()
+    }
+
+    /// The addresses that are on an interface.
+    fn nets_on(&self, name: &str) -> BTreeSet<IpNet> {
+        let there = self.host.interfaces().get(name).into_iter().flat_map(|interface| &interface.addresses);
+        there.map(Present::net).collect()
     }
 
     /// Enters what will be added into the ledger.
@@ -229,7 +232,7 @@ impl Daemon {
         self.holdings.change(|ledger| {
             let entry = ledger.entry(name, index);
             entry.addresses.extend(plan.ops.iter().filter_map(|op| match op {
-                Op::Add(net) if desired.contains(net) => Some(*net),
+                Op::Add(entry) if desired.contains(entry) => Some(entry.net),
                 Op::Add(_) | Op::Delete(_) | Op::PutBack(_) => None,
             }));
         });
@@ -247,11 +250,12 @@ impl Daemon {
         let mut gone = Vec::new();
         for (op, result) in ops.iter().zip(results) {
             match (op, result) {
-                (Op::Delete(net), Ok(()) | Err(RouteError::NoSuchAddress | RouteError::NoSuchInterface)) => {
-                    gone.push(*net);
-                }
+                (
+                    Op::Delete(entry),
+                    Ok(()) | Err(RouteError::NoSuchAddress | RouteError::NoSuchInterface),
+                ) => gone.push(entry.net),
                 (_, Ok(())) | (Op::PutBack(_), Err(RouteError::Exists)) => {}
-                (Op::Add(net), Err(RouteError::Exists)) => {
+                (Op::Add(Entry { net, .. }), Err(RouteError::Exists)) => {
                     warn!("{name}: {net} was put there by somebody else this very moment");
                     gone.push(*net);
                 }
@@ -269,15 +273,15 @@ impl Daemon {
     /// An interface is as it should be: its routers may announce. What was claimed and did not come to be is not ours.
     fn settled(&mut self, interface: &str, index: u32) {
         self.holdings.done(interface);
-        let desired = self.desired(interface);
-        let there = self.host.interfaces().get(interface).into_iter().flat_map(|i| &i.addresses);
-        let there: BTreeSet<IpNet> = there.map(|present| present.net).collect();
+        let desired: BTreeSet<IpNet> = self.desired(interface).into_iter().map(|entry| entry.net).collect();
+        let there = self.nets_on(interface);
         self.holdings.change(|ledger| {
             let addresses = &mut ledger.entry(interface, index).addresses;
             addresses.retain(|net| desired.contains(net) || there.contains(net));
         });
-        self.restore_interfaces(&self.interfaces_in_use());
-        let names: Vec<String> = self.routers_on(interface).map(|router| router.name().to_owned()).collect();
+        self.prepare_interfaces();
+        self.look_at_routing();
+        let names: Vec<String> = self.routers_at(interface).map(|router| router.name().to_owned()).collect();
         for name in names {
             self.with(&name, |router, now, _| {
                 if !router.holds().is_empty() {
@@ -288,11 +292,4 @@ impl Daemon {
         }
         self.observe();
     }
-}
-
-/// Whether secondaries survive their primary: the kernel takes the greater of the interface's value and `all`'s.
-fn promotes(interface: &str) -> bool {
-    [interface, "all"]
-        .iter()
-        .any(|name| sysctl::read(name, PROMOTE_SECONDARIES).is_ok_and(|value| value != 0))
 }

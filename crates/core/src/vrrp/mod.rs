@@ -1,23 +1,33 @@
 //! VRRP adverts as values. `v2` and `v3` know the bytes, `receive` what a router must verify before it
 //! believes one, `reject` how it says no. What an advert means for a router's state is not decided here.
 
+pub mod fuzz;
+pub mod hmac;
+pub mod packet;
 pub mod receive;
 pub mod reject;
 pub mod v2;
 pub mod v3;
 
+#[cfg(test)]
+mod tests;
+
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::units::{Interval, Priority, Vrid};
+use crate::units::{Family, Interval, Priority, Vrid};
 
-pub use receive::{Accepted, Datagram, Expectation, receive};
+pub use hmac::{Hmac, Key, KeyId, Sequence, Signature};
+pub use packet::{Packet, Received};
+pub use receive::{Accepted, Cast, Datagram, Expectation, UnicastPeer, receive};
 pub use reject::Reject;
 
 /// IP protocol number of VRRP (RFC 9568 §5.1.1.4, IANA).
 pub const PROTOCOL: u8 = 112;
 /// Destination of adverts over IPv4 (RFC 9568 §5.1.1.2, IANA).
 pub const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+/// Destination of adverts over IPv6 (RFC 9568 §5.1.2.2, IANA).
+pub const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
 /// TTL and hop limit of every advert (RFC 9568 §5.1.1.3 and §5.1.2.3).
 pub const HOP_LIMIT: u8 = 255;
 /// The only message type: ADVERTISEMENT (RFC 9568 §5.2.2).
@@ -60,6 +70,9 @@ pub enum ChecksumForm {
 }
 
 impl ChecksumForm {
+    /// Both forms.
+    pub const ALL: [Self; 2] = [Self::PseudoHeader, Self::Rfc9568];
+
     /// Its name in configuration and output.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -76,14 +89,43 @@ impl fmt::Display for ChecksumForm {
     }
 }
 
-/// Authentication of version 2 (RFC 2338 §5.3.6, which RFC 3768 reserves); version 3 has none.
+/// The group that adverts of a family are sent to.
+#[must_use]
+pub const fn group(family: Family) -> IpAddr {
+    match family {
+        Family::V4 => IpAddr::V4(GROUP_V4),
+        Family::V6 => IpAddr::V6(GROUP_V6),
+    }
+}
+
+/// How routers of one virtual router know each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Authentication {
-    /// Type 0.
+    /// Not at all: Auth Type 0 in version 2.
     #[default]
     None,
-    /// Type 1.
+    /// Version 2: a simple password (RFC 2338 §5.3.6, which RFC 3768 reserves), Auth Type 1.
     Pass(SimplePassword),
+    /// An HMAC behind each advert, of either version.
+    Hmac(Hmac),
+}
+
+/// What proves that one advert is ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seal<'a> {
+    /// Nothing.
+    None,
+    /// Version 2: a simple password.
+    Pass(&'a SimplePassword),
+    /// A trailer.
+    Hmac {
+        /// The key's number.
+        id: KeyId,
+        /// The key.
+        key: &'a Key,
+        /// The advert's place in our sequence.
+        sequence: Sequence,
+    },
 }
 
 /// A simple text password: up to 8 bytes, zero padded, sent in clear (RFC 2338 §5.3.6). Never printed.
@@ -123,28 +165,24 @@ impl fmt::Debug for SimplePassword {
 
 /// The bytes of an advert, ready for the IP payload.
 ///
-/// `form` counts in version 3 over IPv4 only, `authentication` in version 2 only. More than
-/// [`ADDRESSES_MAX`] addresses are cut, addresses of the other family left out: the configuration refuses both.
+/// `form` counts in version 3 over IPv4 only, a password in version 2 only. More than [`ADDRESSES_MAX`] addresses are
+/// cut, addresses of another family than the route's left out: the configuration refuses both.
 #[must_use]
-pub fn emit(advert: &Advert, route: Route, form: ChecksumForm, authentication: &Authentication) -> Vec<u8> {
-    match advert.interval {
-        Interval::Seconds(seconds) => v2::emit(advert, seconds, authentication),
-        Interval::Centis(centis) => v3::emit(advert, centis, route, form),
+pub fn emit(advert: &Advert, route: Route, form: ChecksumForm, seal: &Seal<'_>) -> Vec<u8> {
+    let mut message = match advert.interval {
+        Interval::Seconds(seconds) => v2::emit(advert, seconds, seal),
+        Interval::Centis(centis) => v3::emit(advert, centis, route),
+    };
+    let length = message.len();
+    if let Seal::Hmac { id, key, sequence } = *seal {
+        message.extend(hmac::trailer(id, key, sequence, route.source, &message));
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passwords_are_padded_compared_and_hidden() {
-        let password = SimplePassword::new(b"1111").unwrap();
-        assert_eq!(password.wire(), *b"1111\0\0\0\0");
-        assert!(password.matches(b"1111\0\0\0\0"));
-        assert!(!password.matches(b"1111\0\0\0x"));
-        assert!(!format!("{password:?}").contains("1111"));
-        assert_eq!(SimplePassword::new(b""), None);
-        assert_eq!(SimplePassword::new(b"123456789"), None);
-    }
+    // Over IPv4 it covers the message alone, over IPv6 the trailer too: there the kernel computes it over all it sends.
+    let covered = if route.source.is_ipv4() { message.get(..length).unwrap_or_default() } else { &message };
+    let sum = match advert.interval {
+        Interval::Seconds(_) => v2::sum(covered),
+        Interval::Centis(_) => v3::sum(covered, route, form),
+    };
+    v2::store_checksum(&mut message, sum);
+    message
 }

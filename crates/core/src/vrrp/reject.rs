@@ -5,6 +5,7 @@ use core::net::IpAddr;
 
 use thiserror::Error;
 
+use super::ChecksumForm;
 use crate::units::Interval;
 
 /// Why a packet was refused, with what was found. A refused packet changes nothing but a counter (RFC 9568 §7.1).
@@ -23,13 +24,21 @@ pub enum Reject {
         found: u8,
     },
     /// TTL or hop limit is not 255: it came through a router (RFC 9568 §5.1.1.3).
-    #[error("TTL {found}, not 255")]
+    #[error("{}", ttl(*found))]
     IpTtl {
-        /// TTL found.
-        found: u8,
+        /// TTL or hop limit found, if the kernel told.
+        found: Option<u8>,
     },
-    /// Not sent to the VRRP group.
-    #[error("sent to {found}, not to the VRRP group")]
+    /// Unicast: the TTL is less than what this peer's must have left.
+    #[error("TTL {found}, less than {least}")]
+    PeerTtl {
+        /// TTL or hop limit found.
+        found: u8,
+        /// The least.
+        least: u8,
+    },
+    /// Not sent to the VRRP group, or not by unicast to us.
+    #[error("sent to {found}, where we do not listen")]
     Destination {
         /// Destination address.
         found: IpAddr,
@@ -43,6 +52,12 @@ pub enum Reject {
     /// No host has this source address.
     #[error("source {found} is no host's address")]
     Source {
+        /// Source address.
+        found: IpAddr,
+    },
+    /// Unicast: not one of the peers.
+    #[error("{found} is none of the unicast peers")]
+    NotAPeer {
         /// Source address.
         found: IpAddr,
     },
@@ -66,6 +81,33 @@ pub enum Reject {
         /// Bytes in the IP payload.
         found: usize,
     },
+    /// No HMAC, where one is enforced.
+    #[error("no HMAC")]
+    HmacMissing,
+    /// An HMAC, where none is configured.
+    #[error("an HMAC, and authentication is not \"hmac\" here")]
+    HmacUnexpected,
+    /// A trailer of an unknown kind.
+    #[error("HMAC of an unknown form")]
+    HmacMalformed,
+    /// Its time is too far from ours.
+    #[error("HMAC of another time: {} s {} our clock", ahead.unsigned_abs(), if *ahead < 0 { "behind" } else { "ahead of" })]
+    HmacStale {
+        /// How many seconds it is ahead of our clock.
+        ahead: i64,
+    },
+    /// We have no key of this number.
+    #[error("HMAC with key {found}, which we do not have")]
+    HmacUnknownKey {
+        /// The key's number.
+        found: u8,
+    },
+    /// Made with another key, or changed on its way.
+    #[error("wrong HMAC: another key, or changed on its way")]
+    HmacInvalid,
+    /// Its sequence is not after the last one heard.
+    #[error("HMAC of an advert that was heard before")]
+    HmacReplay,
     /// The checksum matches in no form (RFC 9568 §5.2.8).
     #[error("wrong checksum")]
     Checksum,
@@ -96,21 +138,48 @@ pub enum Reject {
     /// No address in the advert (RFC 9568 §5.2.5, erratum 8299).
     #[error("no address in the advert")]
     NoAddress,
+    /// Strict: the checksum has the other form than ours.
+    #[error("checksum of the form {found}")]
+    OtherChecksumForm {
+        /// The sender's.
+        found: ChecksumForm,
+    },
+    /// Strict, version 2: a list of other addresses, and not from their owner (RFC 3768 §7.1).
+    #[error("other addresses than ours")]
+    OtherAddresses,
+    /// Strict: the first IPv6 address is not link-local (RFC 9568 §5.2.9, erratum 8300).
+    #[error("the first address, {found}, is not link-local")]
+    FirstAddress {
+        /// The first address.
+        found: IpAddr,
+    },
+}
+
+fn ttl(found: Option<u8>) -> String {
+    found.map_or_else(|| "hop limit unknown".to_owned(), |found| format!("TTL {found}, not 255"))
 }
 
 impl Reject {
     /// Every counter name, in the order of the checks.
-    pub const NAMES: [&'static str; 17] = [
+    pub const NAMES: [&'static str; 29] = [
         "ip_header_errors",
         "fragment_errors",
         "protocol_errors",
-        "ip_ttl_errors",
         "destination_errors",
+        "ip_ttl_errors",
         "own_source_errors",
         "source_errors",
+        "peer_errors",
+        "peer_ttl_errors",
         "version_errors",
         "type_errors",
         "packet_length_errors",
+        "hmac_missing_errors",
+        "hmac_unexpected_errors",
+        "hmac_malformed_errors",
+        "hmac_stale_errors",
+        "hmac_unknown_key_errors",
+        "hmac_invalid_errors",
         "checksum_errors",
         "vrid_errors",
         "authentication_type_errors",
@@ -118,6 +187,10 @@ impl Reject {
         "interval_zero_errors",
         "interval_errors",
         "no_address_errors",
+        "other_checksum_form_errors",
+        "other_addresses_errors",
+        "first_address_errors",
+        "hmac_replay_errors",
     ];
 
     /// Name of its counter.
@@ -127,13 +200,21 @@ impl Reject {
             Self::IpHeader => "ip_header_errors",
             Self::Fragment => "fragment_errors",
             Self::Protocol { .. } => "protocol_errors",
-            Self::IpTtl { .. } => "ip_ttl_errors",
             Self::Destination { .. } => "destination_errors",
+            Self::IpTtl { .. } => "ip_ttl_errors",
             Self::OwnSource { .. } => "own_source_errors",
             Self::Source { .. } => "source_errors",
+            Self::NotAPeer { .. } => "peer_errors",
+            Self::PeerTtl { .. } => "peer_ttl_errors",
             Self::Version { .. } => "version_errors",
             Self::Type { .. } => "type_errors",
             Self::PacketLength { .. } => "packet_length_errors",
+            Self::HmacMissing => "hmac_missing_errors",
+            Self::HmacUnexpected => "hmac_unexpected_errors",
+            Self::HmacMalformed => "hmac_malformed_errors",
+            Self::HmacStale { .. } => "hmac_stale_errors",
+            Self::HmacUnknownKey { .. } => "hmac_unknown_key_errors",
+            Self::HmacInvalid => "hmac_invalid_errors",
             Self::Checksum => "checksum_errors",
             Self::Vrid { .. } => "vrid_errors",
             Self::AuthenticationType { .. } => "authentication_type_errors",
@@ -141,6 +222,10 @@ impl Reject {
             Self::IntervalZero => "interval_zero_errors",
             Self::Interval { .. } => "interval_errors",
             Self::NoAddress => "no_address_errors",
+            Self::OtherChecksumForm { .. } => "other_checksum_form_errors",
+            Self::OtherAddresses => "other_addresses_errors",
+            Self::FirstAddress { .. } => "first_address_errors",
+            Self::HmacReplay => "hmac_replay_errors",
         }
     }
 }

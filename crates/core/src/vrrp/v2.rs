@@ -18,7 +18,7 @@ use core::num::NonZeroU8;
 
 use pnet_packet::util::checksum;
 
-use super::{ADDRESSES_MAX, Advert, Authentication, HEADER_LENGTH, Reject, TYPE_ADVERTISEMENT};
+use super::{ADDRESSES_MAX, Advert, HEADER_LENGTH, Reject, Seal, TYPE_ADVERTISEMENT};
 
 /// Bytes of Authentication Data, always present (RFC 3768 §5.3.10).
 pub const AUTHENTICATION_LENGTH: usize = 8;
@@ -63,22 +63,22 @@ pub fn parse(message: &[u8]) -> Result<Fields, Reject> {
         priority,
         authentication_type,
         interval,
-        checksum_holds: checksum(message, CHECKSUM_WORD).to_be_bytes() == stored_checksum(message),
+        checksum_holds: sum(message).to_be_bytes() == stored_checksum(message),
         addresses: list.as_chunks::<4>().0.iter().map(|&a| IpAddr::V4(Ipv4Addr::from(a))).collect(),
         authentication_data: *authentication_data,
     })
 }
 
-/// The message of an advert.
-pub(super) fn emit(advert: &Advert, interval: NonZeroU8, authentication: &Authentication) -> Vec<u8> {
+/// The message of an advert, its checksum not set.
+pub(super) fn emit(advert: &Advert, interval: NonZeroU8, seal: &Seal<'_>) -> Vec<u8> {
     let addresses = advert.addresses.iter().filter_map(|address| match address {
         IpAddr::V4(v4) => Some(v4.octets()),
         IpAddr::V6(_) => None,
     });
     let list: Vec<[u8; 4]> = addresses.take(ADDRESSES_MAX).collect();
-    let (kind, data) = match authentication {
-        Authentication::None => (0, [0; AUTHENTICATION_LENGTH]),
-        Authentication::Pass(password) => (1, password.wire()),
+    let (kind, data) = match seal {
+        Seal::None | Seal::Hmac { .. } => (0, [0; AUTHENTICATION_LENGTH]),
+        Seal::Pass(password) => (1, password.wire()),
     };
     let count = u8::try_from(list.len()).unwrap_or(u8::MAX);
     let mut message = vec![
@@ -93,9 +93,12 @@ pub(super) fn emit(advert: &Advert, interval: NonZeroU8, authentication: &Authen
     ];
     message.extend(list.iter().flatten());
     message.extend(data);
-    let sum = checksum(&message, CHECKSUM_WORD);
-    store_checksum(&mut message, sum);
     message
+}
+
+/// The checksum of a message: over all of it (RFC 3768 §5.3.8).
+pub(super) fn sum(message: &[u8]) -> u16 {
+    checksum(message, CHECKSUM_WORD)
 }
 
 pub(super) fn stored_checksum(message: &[u8]) -> [u8; 2] {

@@ -16,7 +16,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use pnet_packet::ip::IpNextHeaderProtocols::Vrrp;
 use pnet_packet::util::{checksum, ipv4_checksum, ipv6_checksum};
 
-use super::v2::{CHECKSUM_WORD, store_checksum, stored_checksum};
+use super::v2::{CHECKSUM_WORD, stored_checksum};
 use super::{ADDRESSES_MAX, Advert, ChecksumForm, HEADER_LENGTH, Reject, Route, TYPE_ADVERTISEMENT};
 use crate::units::Centis;
 
@@ -29,8 +29,6 @@ pub struct Fields {
     pub priority: u8,
     /// Max Advertise Interval, in centiseconds, 12 bits; the reserved bits are ignored (§5.2.6).
     pub interval: u16,
-    /// The form in which the checksum is right, if any.
-    pub checksum: Option<ChecksumForm>,
     /// IPvX Addresses.
     pub addresses: Vec<IpAddr>,
 }
@@ -55,16 +53,19 @@ pub fn parse(message: &[u8], route: Route) -> Result<Fields, Reject> {
     } else {
         rest.as_chunks::<16>().0.iter().map(|&a| Ipv6Addr::from(a).into()).collect()
     };
-    let stored = u16::from_be_bytes(stored_checksum(message));
-    let checksum = [ChecksumForm::PseudoHeader, ChecksumForm::Rfc9568]
-        .into_iter()
-        .find(|&form| sum(message, route, form) == stored);
     let interval = u16::from_be_bytes([high & 0x0f, low]);
-    Ok(Fields { vrid, priority, interval, checksum, addresses })
+    Ok(Fields { vrid, priority, interval, addresses })
 }
 
-/// The message of an advert.
-pub(super) fn emit(advert: &Advert, interval: Centis, route: Route, form: ChecksumForm) -> Vec<u8> {
+/// The form in which the checksum of a message, with the trailer that it covers, is right, if any.
+#[must_use]
+pub fn checksum_form(covered: &[u8], route: Route) -> Option<ChecksumForm> {
+    let stored = u16::from_be_bytes(stored_checksum(covered));
+    ChecksumForm::ALL.into_iter().find(|&form| sum(covered, route, form) == stored)
+}
+
+/// The message of an advert, its checksum not set.
+pub(super) fn emit(advert: &Advert, interval: Centis, route: Route) -> Vec<u8> {
     let mut list: Vec<u8> = Vec::new();
     let mut count: u8 = 0;
     for address in advert.addresses.iter().filter(|a| a.is_ipv4() == route.source.is_ipv4()) {
@@ -81,13 +82,11 @@ pub(super) fn emit(advert: &Advert, interval: Centis, route: Route, form: Checks
     let mut message =
         vec![3 << 4 | TYPE_ADVERTISEMENT, advert.vrid.number(), advert.priority.0, count, high, low, 0, 0];
     message.extend(list);
-    let sum = sum(&message, route, form);
-    store_checksum(&mut message, sum);
     message
 }
 
 /// The checksum in one form. Over IPv6 there is one form, with pseudo-header (§5.2.8).
-fn sum(message: &[u8], route: Route, form: ChecksumForm) -> u16 {
+pub(super) fn sum(message: &[u8], route: Route, form: ChecksumForm) -> u16 {
     match (route.source, route.destination, form) {
         (IpAddr::V4(source), IpAddr::V4(destination), ChecksumForm::PseudoHeader) => {
             ipv4_checksum(message, CHECKSUM_WORD, &[], &source, &destination, Vrrp)

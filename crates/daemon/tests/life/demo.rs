@@ -17,6 +17,7 @@ use vipkit_control::call::Call;
 use vipkit_control::handler::{Event, Handler, Outcome};
 use vipkit_control::rights::Peer;
 use vipkit_control::service::Service;
+use vipkit_daemon::check::without_credentials;
 use vipkit_daemon::outside::Outside;
 use vipkit_daemon::reload::Reloader;
 use vipkit_linux::listen::bind;
@@ -56,7 +57,8 @@ impl Demo {
         let folder = tempfile::tempdir().unwrap();
         let (names, reloaded) = (Rc::new(RefCell::new(Vec::new())), Rc::new(Notify::new()));
         let (noted, told) = (names.clone(), reloaded.clone());
-        let reloader = Reloader::new(&folder.path().join("vipkit.toml"), outside.notifier(), move |config| {
+        let path = folder.path().join("vipkit.toml");
+        let reloader = Reloader::new(&path, without_credentials, outside.notifier(), move |config| {
             noted.borrow_mut().push(config.node.name.unwrap_or_default());
             told.notify_one();
         });

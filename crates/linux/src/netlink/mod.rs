@@ -5,8 +5,10 @@
 //! (net/netlink/af_netlink.c). So the socket never needs to wait: a reply that is not there is lost. What a call may
 //! wait for is the kernel's own lock, while another process changes the same things.
 
+pub(crate) mod attribute;
 pub(crate) mod frame;
 pub(crate) mod payload;
+pub(crate) mod signal;
 pub(crate) mod socket;
 
 use std::io;
@@ -61,6 +63,11 @@ impl Connection {
             sequence: 0,
             buffer: vec![0; socket::BUFFER],
         })
+    }
+
+    /// Has the kernel leave out of a dump what the request does not ask for, if it can.
+    pub(crate) fn filter_dumps(&self) {
+        self.socket.set_strict_check();
     }
 
     /// Sends `bytes`, messages numbered from `first`, and puts the answers to them in their places until the last has

@@ -8,6 +8,7 @@ use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recvmsg, send, setsockopt,
     socket, sockopt,
 };
+use socket2::{SockFilter, SockRef};
 
 use super::frame::{self, Frame};
 
@@ -37,6 +38,27 @@ impl NetlinkSocket {
         setsockopt(&self.0, sockopt::RcvBufForce, &bytes)
             .or_else(|_| setsockopt(&self.0, sockopt::RcvBuf, &bytes))
             .map_err(io::Error::from)
+    }
+
+    /// Passes only messages for which this program of classic BPF says so; it reads them from their header on.
+    pub(crate) fn attach_filter(&self, program: &[SockFilter]) -> io::Result<()> {
+        SockRef::from(&self.0).attach_filter(program)
+    }
+
+    /// Has the kernel (Linux 4.20 and later) heed the filters in requests for dumps. That an older one does not is for
+    /// the reader of the dump.
+    pub(crate) fn set_strict_check(&self) {
+        let on: libc::c_int = 1;
+        // SAFETY: the option's value is an int, which outlives the call, and its size is that of an int.
+        unsafe {
+            libc::setsockopt(
+                self.as_raw_fd(),
+                libc::SOL_NETLINK,
+                NETLINK_GET_STRICT_CHK,
+                (&raw const on).cast(),
+                size_of_val(&on) as libc::socklen_t,
+            );
+        }
     }
 
     /// Sends messages to the kernel, which has carried them out when this returns.
@@ -73,6 +95,9 @@ impl AsRawFd for NetlinkSocket {
         self.0.as_raw_fd()
     }
 }
+
+/// linux/netlink.h
+const NETLINK_GET_STRICT_CHK: libc::c_int = 12;
 
 /// Room for one datagram. The kernel fits the parts of a dump to it, up to 32 KiB; a single link with many virtual
 /// functions may take more than that.

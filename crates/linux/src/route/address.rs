@@ -1,18 +1,20 @@
 //! An address on a link as rtnetlink describes it and takes it (rtnetlink(7), linux/if_addr.h). Total over any bytes.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use neli::consts::nl::NlmF;
 use neli::consts::rtnl::{Ifa, IfaF, RtAddrFamily, RtScope, Rtm};
-use neli::rtnl::{Ifaddrmsg, IfaddrmsgBuilder, Rtattr, RtattrBuilder};
+use neli::rtnl::{Ifaddrmsg, IfaddrmsgBuilder, Rtattr};
 use neli::types::{Buffer, RtBuffer};
+use nix::net::if_::if_indextoname;
 
-use super::message::encode;
+use super::message::{attribute, encode, text};
 use super::{AddressChange, RouteError};
 use crate::netlink::payload::decode;
 
 /// An address that is on a link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     /// Interface index.
     pub index: u32,
@@ -26,11 +28,17 @@ pub struct Address {
     pub protocol: u8,
     /// How far it is known (`RT_SCOPE_*`): 0 everywhere, 253 on the link, 254 in the host.
     pub scope: u8,
+    /// IPv4: its label (`IFA_LABEL`), where that is not the interface's name.
+    pub label: Option<String>,
     /// IPv4: another address of the same subnet is the primary, and takes this one along when it is deleted while
     /// promote_secondaries = 0. IPv6: a temporary address.
     pub secondary: bool,
+    /// The kernel made a route to its subnet (not `IFA_F_NOPREFIXROUTE`).
+    pub prefix_route: bool,
     /// IPv6: duplicate address detection has not finished.
     pub tentative: bool,
+    /// IPv6: duplicate address detection has found another host with it, so that it is not used.
+    pub dad_failed: bool,
 }
 
 /// What tells one address from another when it is deleted.
@@ -38,19 +46,29 @@ pub struct Address {
 pub struct AddressKey {
     /// Interface index.
     pub index: u32,
-    /// The local address, which is also the peer's: an address with another peer is another.
+    /// The local address.
     pub address: IpAddr,
-    /// Length of the prefix.
+    /// The other end of a point-to-point link: over IPv4 an address with another peer is another.
+    pub peer: Option<IpAddr>,
+    /// Length of the prefix, of the peer's address where there is one.
     pub prefix: u8,
 }
 
-/// An address to put on a link: no peer, no broadcast address, scope universe, for ever.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// An address to put on a link: no broadcast address, for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NewAddress {
-    /// Where, what, and with which prefix.
+    /// Where, what, and with which peer and prefix.
     pub key: AddressKey,
     /// Who puts it there (`IFA_PROTO`); 0 is nobody. Linux before 5.18 forgets it.
     pub protocol: u8,
+    /// How far it is known (`RT_SCOPE_*`). Over IPv6 the kernel goes by the address.
+    pub scope: u8,
+    /// IPv4: a label other than the interface's name, at most 15 bytes.
+    pub label: Option<String>,
+    /// Whether the kernel makes a route to its subnet.
+    pub prefix_route: bool,
+    /// IPv6: whether it is used only when no other host has it (RFC 4862 §5.4).
+    pub detect_duplicates: bool,
 }
 
 impl Address {
@@ -63,6 +81,9 @@ impl Address {
         // With a peer IFA_ADDRESS is the peer's. Without one IPv4 gives the address in both, IPv6 in IFA_ADDRESS.
         let (local, other) = (address(Ifa::Local), address(Ifa::Address));
         let own = local.or(other)?;
+        // The header has room for eight of the flags.
+        let all_flags = value(Ifa::Flags).and_then(|bytes| bytes.try_into().ok()).map(u32::from_ne_bytes);
+        let flags = all_flags.unwrap_or_else(|| message.ifa_flags().bits().into());
         Some(Self {
             index: *message.ifa_index(),
             address: own,
@@ -70,70 +91,126 @@ impl Address {
             prefix: *message.ifa_prefixlen(),
             protocol: value(IFA_PROTO).and_then(|bytes| bytes.first().copied()).unwrap_or(0),
             scope: (*message.ifa_scope()).into(),
-            secondary: message.ifa_flags().contains(IfaF::SECONDARY),
-            tentative: message.ifa_flags().contains(IfaF::TENTATIVE),
+            label: value(Ifa::Label).map(text),
+            secondary: flags & libc::IFA_F_SECONDARY != 0,
+            prefix_route: flags & libc::IFA_F_NOPREFIXROUTE == 0,
+            tentative: flags & libc::IFA_F_TENTATIVE != 0,
+            dad_failed: flags & libc::IFA_F_DADFAILED != 0,
         })
     }
 
-    /// What deletes this address, if it has no peer.
+    /// What deletes this address.
     #[must_use]
     pub fn key(&self) -> AddressKey {
-        AddressKey { index: self.index, address: self.address, prefix: self.prefix }
+        AddressKey { index: self.index, address: self.address, peer: self.peer, prefix: self.prefix }
+    }
+}
+
+/// The names of interfaces, each asked for once.
+#[derive(Default)]
+pub(super) struct Names(HashMap<u32, Option<String>>);
+
+impl Names {
+    /// Takes away the label that the kernel gives to an address that was put there without one. It keeps to it when
+    /// the interface gets another name (inetdev_changename in net/ipv4/devinet.c).
+    pub(super) fn drop_default_label(&mut self, mut address: Address) -> Address {
+        if address.label.is_some() {
+            let ask = || if_indextoname(address.index).ok()?.into_string().ok();
+            let name = self.0.entry(address.index).or_insert_with(ask);
+            address.label = address.label.filter(|label| Some(label) != name.as_ref());
+        }
+        address
+    }
+}
+
+/// The usual kind, for tests.
+#[cfg(test)]
+impl NewAddress {
+    pub(crate) fn plain(key: AddressKey, protocol: u8) -> Self {
+        Self { key, protocol, scope: 0, label: None, prefix_route: true, detect_duplicates: true }
     }
 }
 
 impl AddressChange {
     /// The request as bytes, with an answer asked for.
-    pub(super) fn to_message(self, sequence: u32) -> Result<Vec<u8>, RouteError> {
-        let (kind, flags, key, protocol) = match self {
-            Self::Add(new) => (Rtm::Newaddr, NlmF::CREATE | NlmF::EXCL, new.key, Some(new.protocol)),
-            Self::AddLocal(key) => (Rtm::Newaddr, NlmF::CREATE | NlmF::EXCL, key, None),
-            Self::Delete(key) => (Rtm::Deladdr, NlmF::empty(), key, None),
-        };
-        let (family, address) = match key.address {
-            IpAddr::V4(address) => (RtAddrFamily::Inet, address.octets().to_vec()),
-            IpAddr::V6(address) => (RtAddrFamily::Inet6, address.octets().to_vec()),
-        };
-        let mut attributes = vec![attribute(Ifa::Local, address.clone())?, attribute(Ifa::Address, address)?];
-        if let Some(protocol) = protocol {
-            attributes.push(attribute(IFA_PROTO, vec![protocol])?);
+    pub(super) fn to_message(&self, sequence: u32) -> Result<Vec<u8>, RouteError> {
+        match self {
+            Self::Add(new) => {
+                let no_detection = !new.detect_duplicates && new.key.address.is_ipv6();
+                let flags = flag(no_detection, libc::IFA_F_NODAD)
+                    | flag(!new.prefix_route, libc::IFA_F_NOPREFIXROUTE);
+                let mut attributes = addresses(&new.key)?;
+                attributes.push(attribute(IFA_PROTO, &[new.protocol])?);
+                attributes.push(attribute(Ifa::Flags, &flags.to_ne_bytes())?);
+                if let Some(label) = &new.label {
+                    attributes.push(attribute(Ifa::Label, &[label.as_bytes(), b"\0"].concat())?);
+                }
+                add(sequence, &new.key, new.scope, attributes)
+            }
+            Self::AddLocal(key) => {
+                let mut attributes = addresses(key)?;
+                let flags = flag(key.address.is_ipv6(), libc::IFA_F_NODAD);
+                attributes.push(attribute(Ifa::Flags, &flags.to_ne_bytes())?);
+                add(sequence, key, RtScope::Host.into(), attributes)
+            }
+            Self::Delete(key) => {
+                let payload = message(key, RtScope::Universe.into(), addresses(key)?)?;
+                encode(Rtm::Deladdr, NlmF::ACK, sequence, &payload)
+            }
         }
-        let reach = match (self, family) {
-            (Self::AddLocal(_), RtAddrFamily::Inet6) => (RtScope::Host, IfaF::NODAD),
-            (Self::AddLocal(_), _) => (RtScope::Host, IfaF::empty()),
-            (Self::Add(_) | Self::Delete(_), _) => EVERYWHERE,
-        };
-        let payload = message(family, &key, reach, attributes)?;
-        encode(kind, flags | NlmF::ACK, sequence, &payload)
     }
 }
 
 /// The payload of a request for all addresses.
 pub(super) fn query() -> Result<Ifaddrmsg, RouteError> {
-    let any = AddressKey { index: 0, address: IpAddr::from([0; 4]), prefix: 0 };
-    message(RtAddrFamily::Unspecified, &any, EVERYWHERE, Vec::new())
+    IfaddrmsgBuilder::default()
+        .ifa_family(RtAddrFamily::Unspecified)
+        .ifa_prefixlen(0)
+        .ifa_scope(RtScope::Universe)
+        .ifa_index(0)
+        .rtattrs(RtBuffer::new())
+        .build()
+        .map_err(|_| RouteError::Encoding)
+}
+
+/// The request to put an address on a link that does not have it.
+fn add(
+    sequence: u32,
+    key: &AddressKey,
+    scope: u8,
+    attributes: Vec<Rtattr<Ifa, Buffer>>,
+) -> Result<Vec<u8>, RouteError> {
+    let flags = NlmF::CREATE | NlmF::EXCL | NlmF::ACK;
+    encode(Rtm::Newaddr, flags, sequence, &message(key, scope, attributes)?)
 }
 
 fn message(
-    family: RtAddrFamily,
     key: &AddressKey,
-    (scope, flags): (RtScope, IfaF),
+    scope: u8,
     attributes: Vec<Rtattr<Ifa, Buffer>>,
 ) -> Result<Ifaddrmsg, RouteError> {
     IfaddrmsgBuilder::default()
-        .ifa_family(family)
+        .ifa_family(if key.address.is_ipv4() { RtAddrFamily::Inet } else { RtAddrFamily::Inet6 })
         .ifa_prefixlen(key.prefix)
-        .ifa_flags(flags)
-        .ifa_scope(scope)
+        .ifa_flags(IfaF::empty())
+        .ifa_scope(scope.into())
         .ifa_index(key.index)
         .rtattrs(attributes.into_iter().collect::<RtBuffer<_, _>>())
         .build()
         .map_err(|_| RouteError::Encoding)
 }
 
-fn attribute(kind: Ifa, value: Vec<u8>) -> Result<Rtattr<Ifa, Buffer>, RouteError> {
-    let builder = RtattrBuilder::default().rta_type(kind).rta_payload(Buffer::from(value));
-    builder.build().map_err(|_| RouteError::Encoding)
+/// The attributes that say which address is meant. Without a peer it is its own.
+fn addresses(key: &AddressKey) -> Result<Vec<Rtattr<Ifa, Buffer>>, RouteError> {
+    let attribute = |kind, address| match address {
+        IpAddr::V4(address) => attribute(kind, &address.octets()),
+        IpAddr::V6(address) => attribute(kind, &address.octets()),
+    };
+    Ok(vec![attribute(Ifa::Local, key.address)?, attribute(Ifa::Address, key.peer.unwrap_or(key.address))?])
+}
+
+const fn flag(set: bool, flag: u32) -> u32 {
+    if set { flag } else { 0 }
 }
 
 fn ip_address(family: RtAddrFamily, bytes: &[u8]) -> Option<IpAddr> {
@@ -144,16 +221,11 @@ fn ip_address(family: RtAddrFamily, bytes: &[u8]) -> Option<IpAddr> {
     }
 }
 
-/// How far an address is known unless something else is said, and its flags.
-const EVERYWHERE: (RtScope, IfaF) = (RtScope::Universe, IfaF::empty());
-
 /// `IFA_PROTO` (linux/if_addr.h), which neli does not know.
 const IFA_PROTO: Ifa = Ifa::UnrecognizedConst(11);
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use neli::ToBytes;
     use proptest::prelude::*;
 
@@ -161,7 +233,7 @@ mod tests {
     use crate::netlink::frame::frames;
 
     fn payload(family: RtAddrFamily, flags: IfaF, attributes: &[(Ifa, &[u8])]) -> Vec<u8> {
-        let attributes = attributes.iter().map(|(kind, value)| attribute(*kind, value.to_vec()).unwrap());
+        let attributes = attributes.iter().map(|(kind, value)| attribute(*kind, value).unwrap());
         let message = IfaddrmsgBuilder::default()
             .ifa_family(family)
             .ifa_prefixlen(24)
@@ -181,7 +253,12 @@ mod tests {
         let bytes = payload(
             RtAddrFamily::Inet,
             IfaF::SECONDARY | IfaF::PERMANENT,
-            &[(Ifa::Address, &[10, 0, 0, 1]), (Ifa::Local, &[10, 0, 0, 1]), (IFA_PROTO, &[9])],
+            &[
+                (Ifa::Address, &[10, 0, 0, 1]),
+                (Ifa::Local, &[10, 0, 0, 1]),
+                (IFA_PROTO, &[9]),
+                (Ifa::Label, b"eth0:1\0"),
+            ],
         );
         let expected = Address {
             index: 3,
@@ -190,8 +267,11 @@ mod tests {
             prefix: 24,
             protocol: 9,
             scope: 253,
+            label: Some("eth0:1".into()),
             secondary: true,
+            prefix_route: true,
             tentative: false,
+            dad_failed: false,
         };
         assert_eq!(Address::parse(&bytes), Some(expected));
     }
@@ -217,11 +297,40 @@ mod tests {
     }
 
     #[test]
+    fn the_attribute_s_flags_count_not_the_header_s() {
+        let flags = libc::IFA_F_NOPREFIXROUTE | libc::IFA_F_DADFAILED;
+        let attributes = [(Ifa::Address, &[0xfe; 16][..]), (Ifa::Flags, &flags.to_ne_bytes())];
+        let address = Address::parse(&payload(RtAddrFamily::Inet6, IfaF::TENTATIVE, &attributes)).unwrap();
+        assert_eq!((address.prefix_route, address.dad_failed, address.tentative), (false, true, false));
+    }
+
+    #[test]
     fn other_families_and_wrong_lengths_are_passed_over() {
         let other = payload(RtAddrFamily::Packet, IfaF::empty(), &[(Ifa::Local, &[10, 0, 0, 1])]);
         assert_eq!(Address::parse(&other), None);
         let short = payload(RtAddrFamily::Inet, IfaF::empty(), &[(Ifa::Local, &[10, 0, 0])]);
         assert_eq!(Address::parse(&short), None);
+    }
+
+    /// The flags of a request.
+    fn flags(payload: &[u8]) -> u32 {
+        let message: Ifaddrmsg = decode(payload).unwrap();
+        let attributes = message.rtattrs().get_attr_handle();
+        attributes.get_attr_payload_as(Ifa::Flags).unwrap()
+    }
+
+    fn new_address() -> impl Strategy<Value = NewAddress> {
+        let v4 = || any::<[u8; 4]>().prop_map(IpAddr::from);
+        let v6 = || any::<[u8; 16]>().prop_map(IpAddr::from);
+        let pair = prop_oneof![(v4(), prop::option::of(v4())), (v6(), prop::option::of(v6()))];
+        let numbers = any::<(u32, u8, u8, u8)>();
+        let label = prop::option::of("[a-z0-9.:]{1,15}");
+        (pair, numbers, label, any::<bool>(), any::<bool>()).prop_map(
+            |((address, peer), (index, prefix, protocol, scope), label, prefix_route, detect_duplicates)| {
+                let key = AddressKey { index, address, peer, prefix };
+                NewAddress { key, protocol, scope, label, prefix_route, detect_duplicates }
+            },
+        )
     }
 
     proptest! {
@@ -231,14 +340,18 @@ mod tests {
         }
 
         #[test]
-        fn what_is_asked_for_is_read_back(octets: [u8; 4], prefix in 0_u8..=32, index: u32, protocol: u8) {
-            let key = AddressKey { index, address: Ipv4Addr::from(octets).into(), prefix };
-            let bytes = AddressChange::Add(NewAddress { key, protocol }).to_message(5).unwrap();
+        fn what_is_asked_for_is_read_back(new in new_address()) {
+            let bytes = AddressChange::Add(new.clone()).to_message(5).unwrap();
             let frame = frames(&bytes).next().unwrap();
             prop_assert_eq!((frame.kind, frame.sequence), (libc::RTM_NEWADDR, 5));
             prop_assert_eq!(i32::from(frame.flags) & libc::NLM_F_REPLACE, 0);
             let read = Address::parse(frame.payload).unwrap();
-            prop_assert_eq!((read.key(), read.protocol, read.scope), (key, protocol, 0));
+            let peer = new.key.peer.filter(|peer| *peer != new.key.address);
+            prop_assert_eq!(read.key(), AddressKey { peer, ..new.key });
+            prop_assert_eq!((read.protocol, read.scope), (new.protocol, new.scope));
+            prop_assert_eq!((read.label, read.prefix_route), (new.label, new.prefix_route));
+            let probed = flags(frame.payload) & libc::IFA_F_NODAD == 0;
+            prop_assert_eq!(probed, new.detect_duplicates || new.key.address.is_ipv4());
         }
 
         #[test]
@@ -246,21 +359,24 @@ mod tests {
             for (address, prefix, nodad) in
                 [(IpAddr::from(octets), 128, true), (IpAddr::from([10, 0, 0, 1]), 32, false)]
             {
-                let key = AddressKey { index, address, prefix };
+                let key = AddressKey { index, address, peer: None, prefix };
                 let bytes = AddressChange::AddLocal(key).to_message(5).unwrap();
                 let frame = frames(&bytes).next().unwrap();
                 let read = Address::parse(frame.payload).unwrap();
                 prop_assert_eq!((read.key(), read.scope), (key, 254));
-                let flags = IfaF::from_bits_truncate(frame.payload[2]);
-                prop_assert_eq!(flags.contains(IfaF::NODAD), nodad);
+                prop_assert_eq!(flags(frame.payload), if nodad { libc::IFA_F_NODAD } else { 0 });
             }
         }
 
         #[test]
-        fn a_message_with_bytes_changed_is_read(at in 0_usize..32, byte: u8, cut in 0_usize..33) {
-            let key = AddressKey { index: 1, address: IpAddr::from([10, 0, 0, 1]), prefix: 24 };
-            let mut bytes = AddressChange::Add(NewAddress { key, protocol: 9 }).to_message(5).unwrap().split_off(16);
-            bytes[at] = byte;
+        fn a_message_with_bytes_changed_is_read(
+            new in new_address(),
+            at: prop::sample::Index,
+            byte: u8,
+            cut in 0_usize..100,
+        ) {
+            let mut bytes = AddressChange::Add(new).to_message(5).unwrap().split_off(16);
+            *at.get_mut(&mut bytes) = byte;
             bytes.truncate(cut);
             let _ = Address::parse(&bytes);
         }

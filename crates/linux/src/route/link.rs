@@ -1,9 +1,12 @@
-//! A link (network interface) as rtnetlink describes it (rtnetlink(7), linux/if_link.h). Total over any bytes.
+//! A link (network interface) as rtnetlink describes it, and how it is set up, down and deleted (rtnetlink(7),
+//! linux/if_link.h). Total over any bytes. How one is made is for a file of its kind.
 
-use neli::consts::rtnl::{Iff, Ifla, RtAddrFamily};
+use neli::consts::nl::NlmF;
+use neli::consts::rtnl::{Iff, Ifla, IflaInfo, RtAddrFamily, Rtm};
 use neli::rtnl::{Ifinfomsg, IfinfomsgBuilder};
 
-use super::RouteError;
+use super::message::text;
+use super::{Route, RouteError};
 use crate::netlink::payload::decode;
 
 /// A link, whose `index` stays for its life while its name may change.
@@ -26,6 +29,12 @@ pub struct Link {
     pub loopback: bool,
     /// Largest packet, in bytes.
     pub mtu: u32,
+    /// What kind of virtual link it is (`IFLA_INFO_KIND`), such as `macvlan`; hardware has none.
+    pub kind: Option<String>,
+    /// Index of the link it sits on (`IFLA_LINK`), of a veth its other end, if that is in the same namespace.
+    pub parent: Option<u32>,
+    /// What somebody wrote on it (`IFLA_IFALIAS`).
+    pub alias: Option<String>,
 }
 
 impl Link {
@@ -35,30 +44,66 @@ impl Link {
         let message: Ifinfomsg = decode(payload)?;
         let attributes = message.rtattrs().get_attr_handle();
         let value = |kind| attributes.get_attribute(kind).map(|attribute| attribute.rta_payload().as_ref());
+        let number = |kind| value(kind)?.try_into().ok().map(u32::from_ne_bytes);
         if *message.ifi_family() != RtAddrFamily::Unspecified || value(Ifla::Wireless).is_some() {
             return None;
         }
         let flags = *message.ifi_flags();
-        let name = value(Ifla::Ifname)?.split(|byte| *byte == 0).next()?;
+        let info = attributes.get_nested_attributes::<IflaInfo>(Ifla::Linkinfo).ok();
+        let kind = info.as_ref().and_then(|info| info.get_attribute(IflaInfo::Kind));
         Some(Self {
             index: u32::try_from(*message.ifi_index()).ok()?,
-            name: String::from_utf8_lossy(name).into_owned(),
+            name: text(value(Ifla::Ifname)?),
             mac: value(Ifla::Address).and_then(|bytes| bytes.try_into().ok()),
             up: flags.contains(Iff::UP),
             carrier: flags.contains(Iff::LOWERUP | Iff::RUNNING),
             arp: !flags.contains(Iff::NOARP),
             loopback: flags.contains(Iff::LOOPBACK),
-            mtu: value(Ifla::Mtu)?.try_into().ok().map(u32::from_ne_bytes)?,
+            mtu: number(Ifla::Mtu)?,
+            kind: kind.map(|kind| text(kind.rta_payload().as_ref())),
+            // With IFLA_LINK_NETNSID the index is one of another namespace. Tunnels say 0 for none.
+            parent: number(Ifla::Link).filter(|index| *index != 0 && value(Ifla::LinkNetnsid).is_none()),
+            alias: value(Ifla::Ifalias).map(text),
         })
+    }
+}
+
+impl Route {
+    /// Sets a link up or down.
+    ///
+    /// # Errors
+    /// See [`RouteError`]. A macvlan does not go up (EADDRINUSE) while the link below has the same hardware address, or
+    /// another macvlan on it that is up.
+    pub fn set_link_up(&mut self, index: u32, up: bool) -> Result<(), RouteError> {
+        let link = of(index)?;
+        self.request(Rtm::Setlink, NlmF::empty(), build(if up { link.up() } else { link.down() })?)
+    }
+
+    /// Deletes a link, and with it what is on it.
+    ///
+    /// # Errors
+    /// See [`RouteError`].
+    pub fn delete_link(&mut self, index: u32) -> Result<(), RouteError> {
+        self.request(Rtm::Dellink, NlmF::empty(), build(of(index)?)?)
     }
 }
 
 /// The payload of a request for all links.
 pub(super) fn query() -> Result<Ifinfomsg, RouteError> {
-    IfinfomsgBuilder::default()
-        .ifi_family(RtAddrFamily::Unspecified)
-        .build()
-        .map_err(|_| RouteError::Encoding)
+    build(any())
+}
+
+/// What is said of no link in particular.
+pub(super) fn any() -> IfinfomsgBuilder {
+    IfinfomsgBuilder::default().ifi_family(RtAddrFamily::Unspecified)
+}
+
+fn of(index: u32) -> Result<IfinfomsgBuilder, RouteError> {
+    Ok(any().ifi_index(i32::try_from(index).map_err(|_| RouteError::NoSuchInterface)?))
+}
+
+pub(super) fn build(link: IfinfomsgBuilder) -> Result<Ifinfomsg, RouteError> {
+    link.build().map_err(|_| RouteError::Encoding)
 }
 
 #[cfg(test)]
@@ -70,6 +115,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::netlink::payload::encode;
 
     fn attribute(kind: Ifla, value: &[u8]) -> Rtattr<Ifla, Buffer> {
         RtattrBuilder::default().rta_type(kind).rta_payload(value).build().unwrap()
@@ -110,8 +156,48 @@ mod tests {
             arp: true,
             loopback: false,
             mtu: 1500,
+            kind: None,
+            parent: None,
+            alias: None,
         };
         assert_eq!(link, Some(expected));
+    }
+
+    /// As the kernel tells of a macvlan.
+    fn macvlan() -> Vec<Rtattr<Ifla, Buffer>> {
+        let kind: RtBuffer<_, _> = [RtattrBuilder::default()
+            .rta_type(IflaInfo::Kind)
+            .rta_payload(&b"macvlan\0"[..])
+            .build()
+            .unwrap()]
+        .into_iter()
+        .collect();
+        let mut attributes = usual();
+        attributes.push(attribute(Ifla::Link, &3_u32.to_ne_bytes()));
+        attributes.push(attribute(Ifla::Ifalias, b"vipkit\0"));
+        attributes.push(attribute(Ifla::Linkinfo, &encode(&kind).unwrap()));
+        attributes
+    }
+
+    fn parsed(attributes: Vec<Rtattr<Ifla, Buffer>>) -> Link {
+        Link::parse(&payload(RtAddrFamily::Unspecified, Iff::UP, attributes)).unwrap()
+    }
+
+    #[test]
+    fn a_virtual_link_says_what_it_is_and_where_it_sits() {
+        let link = parsed(macvlan());
+        assert_eq!((link.kind.as_deref(), link.parent), (Some("macvlan"), Some(3)));
+        assert_eq!(link.alias.as_deref(), Some("vipkit"));
+    }
+
+    #[test]
+    fn a_parent_in_another_namespace_is_none() {
+        let mut elsewhere = macvlan();
+        elsewhere.push(attribute(Ifla::LinkNetnsid, &0_u32.to_ne_bytes()));
+        assert_eq!(parsed(elsewhere).parent, None);
+        let mut nothing = usual();
+        nothing.push(attribute(Ifla::Link, &0_u32.to_ne_bytes()));
+        assert_eq!(parsed(nothing).parent, None);
     }
 
     #[test]
@@ -147,8 +233,9 @@ mod tests {
         }
 
         #[test]
-        fn a_link_with_bytes_changed_is_read(at in 0_usize..48, byte: u8, cut in 0_usize..=48) {
-            let mut bytes = payload(RtAddrFamily::Unspecified, Iff::UP, usual());
+        fn a_link_with_bytes_changed_is_read(at in 0_usize..84, byte: u8, cut in 0_usize..=84) {
+            let mut bytes = payload(RtAddrFamily::Unspecified, Iff::UP, macvlan());
+            prop_assert_eq!(bytes.len(), 84);
             bytes[at] = byte;
             bytes.truncate(cut);
             let _ = Link::parse(&bytes);

@@ -1,11 +1,16 @@
-//! Links and addresses of the network namespace, by rtnetlink: [`Route`] reads and changes them, [`Monitor`] tells of
-//! changes. Must not decide what should be there. A request is answered before the call returns: nothing here waits but
-//! [`Monitor::readable`].
+//! Links, addresses, routes and policy rules of the network namespace, by rtnetlink: [`Route`] reads and changes them,
+//! [`Monitor`] and [`RouteMonitor`] tell of changes. Must not decide what should be there. A request is answered before
+//! the call returns: nothing here waits but what is called `readable`.
 
 mod address;
+mod fib;
 mod link;
+mod macvlan;
 mod message;
 mod monitor;
+mod route_monitor;
+mod routes;
+mod rules;
 
 use std::io;
 
@@ -17,9 +22,15 @@ use thiserror::Error;
 
 pub use address::{Address, AddressKey, NewAddress};
 pub use link::Link;
+pub use macvlan::NewMacvlan;
 pub use monitor::{Change, Monitor};
+pub use route_monitor::RouteMonitor;
+pub use routes::{RouteChange, RouteEntry};
+pub use rules::{Fwmark, RuleChange, RuleEntry};
 
 pub use crate::netlink::NetlinkError;
+
+use address::Names;
 
 use crate::netlink::frame::Frame;
 use crate::netlink::{Connection, payload};
@@ -30,7 +41,7 @@ pub struct Route {
 }
 
 /// One wish for [`Route::change_addresses`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AddressChange {
     /// Put an address on an interface, if it is not there.
     Add(NewAddress),
@@ -44,12 +55,15 @@ pub enum AddressChange {
 /// Why a request failed. Numbers are errno(3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum RouteError {
-    /// EEXIST: the interface has the address already, whoever put it there.
-    #[error("the address is already there")]
+    /// EEXIST: there is one already, whoever put it there.
+    #[error("it is already there")]
     Exists,
     /// EADDRNOTAVAIL: the interface does not have the address with this prefix.
-    #[error("the address is not there")]
+    #[error("it is not there")]
     NoSuchAddress,
+    /// ESRCH, ENOENT: there is no such route or rule.
+    #[error("it is not there")]
+    NoSuchEntry,
     /// ENODEV: no interface has this index.
     #[error("the interface does not exist")]
     NoSuchInterface,
@@ -66,6 +80,7 @@ impl From<NetlinkError> for RouteError {
         match error {
             NetlinkError::Refused(libc::EEXIST) => Self::Exists,
             NetlinkError::Refused(libc::EADDRNOTAVAIL) => Self::NoSuchAddress,
+            NetlinkError::Refused(libc::ESRCH | libc::ENOENT) => Self::NoSuchEntry,
             NetlinkError::Refused(libc::ENODEV) => Self::NoSuchInterface,
             other => Self::Netlink(other),
         }
@@ -78,7 +93,9 @@ impl Route {
     /// # Errors
     /// No file descriptor left.
     pub fn open() -> io::Result<Self> {
-        Ok(Self { connection: Connection::open(SockProtocol::NetlinkRoute)? })
+        let connection = Connection::open(SockProtocol::NetlinkRoute)?;
+        connection.filter_dumps();
+        Ok(Self { connection })
     }
 
     /// All links.
@@ -97,23 +114,44 @@ impl Route {
     /// # Errors
     /// See [`RouteError`].
     pub fn addresses(&mut self) -> Result<Vec<Address>, RouteError> {
-        self.dump(Rtm::Getaddr, &address::query()?, |frame| match frame.kind {
+        let addresses = self.dump(Rtm::Getaddr, &address::query()?, |frame| match frame.kind {
             libc::RTM_NEWADDR => Address::parse(frame.payload),
             _ => None,
-        })
+        })?;
+        let mut names = Names::default();
+        Ok(addresses.into_iter().map(|address| names.drop_default_label(address)).collect())
     }
 
     /// Makes the changes in order, [`BATCH`] in one system call, and returns what came of each. One that fails does
     /// not stop those after it.
     pub fn change_addresses(&mut self, changes: &[AddressChange]) -> Vec<Result<(), RouteError>> {
-        changes.chunks(BATCH).flat_map(|batch| self.change_batch(batch)).collect()
+        self.change(changes, AddressChange::to_message)
     }
 
-    fn change_batch(&mut self, batch: &[AddressChange]) -> Vec<Result<(), RouteError>> {
+    /// Sends one request.
+    fn request(&mut self, kind: Rtm, flags: NlmF, body: impl ToBytes) -> Result<(), RouteError> {
+        let encode = |body: &_, sequence| message::encode(kind, flags | NlmF::ACK, sequence, body);
+        self.change(&[body], encode).into_iter().next().unwrap_or(Err(NetlinkError::NoReply.into()))
+    }
+
+    /// Sends what `encode` makes of each change and a sequence number, in order, [`BATCH`] in one system call.
+    fn change<T>(
+        &mut self,
+        changes: &[T],
+        encode: impl Fn(&T, u32) -> Result<Vec<u8>, RouteError>,
+    ) -> Vec<Result<(), RouteError>> {
+        changes.chunks(BATCH).flat_map(|batch| self.change_batch(batch, &encode)).collect()
+    }
+
+    fn change_batch<T>(
+        &mut self,
+        batch: &[T],
+        encode: impl Fn(&T, u32) -> Result<Vec<u8>, RouteError>,
+    ) -> Vec<Result<(), RouteError>> {
         let first = self.connection.take_sequences(batch.len());
         let mut bytes = Vec::new();
         for (change, sequence) in batch.iter().zip(first..) {
-            match change.to_message(sequence) {
+            match encode(change, sequence) {
                 Ok(message) => bytes.extend(message),
                 Err(error) => return vec![Err(error); batch.len()],
             }
@@ -144,7 +182,7 @@ impl Route {
 #[cfg(test)]
 impl Route {
     pub(crate) fn add_address(&mut self, address: &NewAddress) -> Result<(), RouteError> {
-        self.change_addresses(&[AddressChange::Add(*address)]).remove(0)
+        self.change_addresses(&[AddressChange::Add(address.clone())]).remove(0)
     }
 
     pub(crate) fn delete_address(&mut self, address: &AddressKey) -> Result<(), RouteError> {
@@ -152,7 +190,7 @@ impl Route {
     }
 }
 
-/// How many changes of addresses go to the kernel in one system call: an answer each fits in any receive buffer.
+/// How many changes go to the kernel in one system call: an answer each fits in any receive buffer.
 pub const BATCH: usize = 16;
 
 #[cfg(test)]
@@ -160,19 +198,21 @@ mod tests {
     use std::collections::HashMap;
     use std::net::IpAddr;
 
+    use vipkit_core::units::Family;
+
     use super::*;
-    use crate::namespace::{eventually, in_namespace, ip, link};
+    use crate::namespace::{cable, eventually, in_namespace, ip, link};
     use crate::sysctl;
 
     const PROTOCOL: u8 = 112;
 
     fn key(index: u32, address: &str) -> AddressKey {
         let (address, prefix) = address.split_once('/').unwrap();
-        AddressKey { index, address: address.parse().unwrap(), prefix: prefix.parse().unwrap() }
+        AddressKey { index, address: address.parse().unwrap(), peer: None, prefix: prefix.parse().unwrap() }
     }
 
     fn new(index: u32, address: &str) -> NewAddress {
-        NewAddress { key: key(index, address), protocol: PROTOCOL }
+        NewAddress::plain(key(index, address), PROTOCOL)
     }
 
     /// A link to put addresses on.
@@ -221,10 +261,13 @@ mod tests {
                 prefix: 24,
                 protocol: PROTOCOL,
                 scope: 0,
+                label: None,
                 secondary: false,
+                prefix_route: true,
                 tentative: false,
+                dad_failed: false,
             };
-            assert_eq!(ipv4(&mut route), [expected]);
+            assert_eq!(ipv4(&mut route), std::slice::from_ref(&expected));
             assert_eq!(route.add_address(&new(index, "10.0.0.1/24")), Err(RouteError::Exists));
             assert_eq!(route.delete_address(&key(index, "10.0.0.1/25")), Err(RouteError::NoSuchAddress));
             assert_eq!(route.delete_address(&key(index, "10.0.0.2/24")), Err(RouteError::NoSuchAddress));
@@ -237,6 +280,96 @@ mod tests {
                 Err(RouteError::Netlink(NetlinkError::Refused(_)))
             ));
             assert_eq!(ipv4(&mut route), []);
+        });
+    }
+
+    #[test]
+    #[ignore = "needs root and network namespaces"]
+    fn peer_scope_label_and_no_prefix_route_are_as_asked_for() {
+        in_namespace(|| {
+            let index = veth();
+            let mut route = Route::open().unwrap();
+            let peer =
+                |net: &str, peer: &str| AddressKey { peer: Some(peer.parse().unwrap()), ..key(index, net) };
+            let v4 = NewAddress {
+                key: peer("10.0.0.1/24", "10.9.0.1"),
+                protocol: PROTOCOL,
+                scope: 253,
+                label: Some("veth0:1".into()),
+                prefix_route: false,
+                detect_duplicates: true,
+            };
+            let v6 = NewAddress {
+                key: peer("fd00::1/64", "fd09::1"),
+                label: None,
+                scope: 0,
+                detect_duplicates: false,
+                ..v4.clone()
+            };
+            for new in [v4, v6] {
+                route.add_address(&new).unwrap();
+                let found = route.addresses().unwrap().into_iter().find(|a| a.address == new.key.address);
+                let found = found.unwrap();
+                assert_eq!(found.key(), new.key);
+                assert_eq!((found.scope, &found.label), (new.scope, &new.label));
+                assert_eq!((found.prefix_route, found.tentative), (false, false));
+                let elsewhere = AddressKey { index: 4711, ..new.key };
+                assert_eq!(route.delete_address(&elsewhere), Err(RouteError::NoSuchInterface));
+                route.delete_address(&found.key()).unwrap();
+                assert_eq!(route.delete_address(&found.key()), Err(RouteError::NoSuchAddress));
+            }
+        });
+    }
+
+    #[test]
+    #[ignore = "needs root and network namespaces"]
+    fn an_ipv6_address_is_probed_for_unless_told_not_to() {
+        in_namespace(|| {
+            let index = veth();
+            let mut route = Route::open().unwrap();
+            for (address, detect_duplicates) in [("fd00::1/64", true), ("fd00::2/64", false)] {
+                let new = NewAddress { detect_duplicates, ..new(index, address) };
+                route.add_address(&new).unwrap();
+                let found = route.addresses().unwrap().into_iter().find(|a| a.key() == new.key).unwrap();
+                assert_eq!((found.tentative, found.prefix_route), (detect_duplicates, true));
+            }
+        });
+    }
+
+    #[test]
+    #[ignore = "needs root and network namespaces"]
+    fn an_address_that_another_host_has_shows_it() {
+        in_namespace(|| {
+            cable();
+            ip("addr add fd00::1/64 dev veth1 nodad");
+            let mut route = Route::open().unwrap();
+            route.add_address(&new(link("veth0").index, "fd00::1/64")).unwrap();
+            eventually(|| route.addresses().unwrap().iter().any(|address| address.dad_failed).then_some(()));
+        });
+    }
+
+    #[test]
+    #[ignore = "needs root and network namespaces"]
+    fn the_interface_s_name_is_no_label_whatever_it_becomes() {
+        in_namespace(|| {
+            let index = veth();
+            let mut route = Route::open().unwrap();
+            let labelled = NewAddress { label: Some("veth0:1".into()), ..new(index, "10.0.1.1/24") };
+            route.add_address(&new(index, "10.0.0.1/24")).unwrap();
+            route.add_address(&labelled).unwrap();
+            route.add_address(&new(link("veth1").index, "10.0.2.1/24")).unwrap();
+            let labels = |route: &mut Route| {
+                ipv4(route).into_iter().map(|a| (a.address.to_string(), a.label)).collect::<HashMap<_, _>>()
+            };
+            let expected = |label: &str| {
+                [("10.0.0.1", None), ("10.0.1.1", Some(label)), ("10.0.2.1", None)]
+                    .map(|(address, label)| (address.to_owned(), label.map(str::to_owned)))
+                    .into()
+            };
+            assert_eq!(labels(&mut route), expected("veth0:1"));
+            ip("link set dev veth0 down");
+            ip("link set dev veth0 name renamed");
+            assert_eq!(labels(&mut route), expected("renamed:1"));
         });
     }
 
@@ -266,7 +399,7 @@ mod tests {
             let mut changes: Vec<_> = (1..=2 * BATCH + 3)
                 .map(|i| AddressChange::Add(new(index, &format!("10.0.{i}.1/24"))))
                 .collect();
-            changes[5] = changes[4];
+            changes[5] = changes[4].clone();
             changes[BATCH + 1] = AddressChange::Delete(key(index, "10.0.1.1/24"));
             changes[BATCH + 2] = AddressChange::Delete(key(index, "10.0.1.1/24"));
             let results = route.change_addresses(&changes);
@@ -290,9 +423,9 @@ mod tests {
             let index = veth();
             let mut route = Route::open().unwrap();
             for (promote, left) in [(0, vec![]), (1, vec![(IpAddr::from([10, 0, 0, 2]), false)])] {
-                sysctl::write("veth0", "promote_secondaries", promote).unwrap();
+                sysctl::write(Family::V4, "veth0", "promote_secondaries", promote).unwrap();
                 let (primary, secondary) = (new(index, "10.0.0.1/24"), new(index, "10.0.0.2/24"));
-                let added = [AddressChange::Add(primary), AddressChange::Add(secondary)];
+                let added = [AddressChange::Add(primary.clone()), AddressChange::Add(secondary)];
                 assert_eq!(route.change_addresses(&added), [Ok(()), Ok(())]);
                 let roles: Vec<_> = ipv4(&mut route).into_iter().map(|a| a.secondary).collect();
                 assert_eq!(roles, [false, true]);

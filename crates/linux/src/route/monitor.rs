@@ -7,7 +7,7 @@ use nix::sys::socket::SockProtocol;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::address::Address;
+use super::address::{Address, Names};
 use super::link::Link;
 use crate::netlink::frame::Frame;
 use crate::netlink::socket::{BUFFER, NetlinkSocket};
@@ -68,10 +68,13 @@ impl Monitor {
     pub fn drain(&self) -> io::Result<Vec<Change>> {
         let mut buffer = vec![0; BUFFER];
         let mut changes = Vec::new();
+        let mut names = Names::default();
         for _ in 0..MAX_DATAGRAMS {
             match self.socket.get_ref().receive(&mut buffer) {
                 Ok(Some(_)) if changes.len() >= MAX_CHANGES => changes = vec![Change::Overrun],
-                Ok(Some(datagram)) => changes.extend(datagram.frames().filter_map(|f| Change::read(&f))),
+                Ok(Some(datagram)) => {
+                    changes.extend(datagram.frames().filter_map(|f| Change::read(&f, &mut names)))
+                }
                 Ok(None) => return Ok(changes),
                 Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => changes = vec![Change::Overrun],
                 Err(error) => return Err(error),
@@ -83,15 +86,16 @@ impl Monitor {
 }
 
 impl Change {
-    fn read(frame: &Frame<'_>) -> Option<Self> {
+    fn read(frame: &Frame<'_>, names: &mut Names) -> Option<Self> {
+        let mut address = || Some(names.drop_default_label(Address::parse(frame.payload)?));
         Some(match frame.kind {
             libc::RTM_NEWLINK => Self::Link(Link::parse(frame.payload)?),
             libc::RTM_DELLINK => {
                 let Link { index, name, .. } = Link::parse(frame.payload)?;
                 Self::LinkGone { index, name }
             }
-            libc::RTM_NEWADDR => Self::Address(Address::parse(frame.payload)?),
-            libc::RTM_DELADDR => Self::AddressGone(Address::parse(frame.payload)?),
+            libc::RTM_NEWADDR => Self::Address(address()?),
+            libc::RTM_DELADDR => Self::AddressGone(address()?),
             _ => return None,
         })
     }
@@ -193,16 +197,21 @@ mod tests {
         in_namespace_async(async || {
             ip("link add name veth0 type veth peer name veth1");
             let monitor = Monitor::open().unwrap();
-            let key = AddressKey { index: link("veth0").index, address: [10, 0, 0, 1].into(), prefix: 24 };
-            Route::open().unwrap().add_address(&NewAddress { key, protocol: 42 }).unwrap();
+            let key = AddressKey {
+                index: link("veth0").index,
+                address: [10, 0, 0, 1].into(),
+                peer: None,
+                prefix: 24,
+            };
+            Route::open().unwrap().add_address(&NewAddress::plain(key, 42)).unwrap();
             let address = |change: &Change| match change {
-                Change::Address(address) => Some(*address),
+                Change::Address(address) => Some(address.clone()),
                 _ => None,
             };
             let added = seen(&monitor, address).await;
             assert_eq!((added.key(), added.protocol), (key, 42));
             ip("addr del 10.0.0.1/24 dev veth0");
-            seen(&monitor, |change| (*change == Change::AddressGone(added)).then_some(())).await;
+            seen(&monitor, |change| (*change == Change::AddressGone(added.clone())).then_some(())).await;
         });
     }
 
@@ -216,8 +225,8 @@ mod tests {
             monitor.socket.get_ref().set_receive_room(1).unwrap();
             let mut route = Route::open().unwrap();
             let changes: Vec<_> = (1..=100)
-                .map(|i| AddressKey { index, address: [10, 0, i, 1].into(), prefix: 24 })
-                .map(|key| AddressChange::Add(NewAddress { key, protocol: 9 }))
+                .map(|i| AddressKey { index, address: [10, 0, i, 1].into(), peer: None, prefix: 24 })
+                .map(|key| AddressChange::Add(NewAddress::plain(key, 9)))
                 .collect();
             route.change_addresses(&changes);
             seen(&monitor, |change| (*change == Change::Overrun).then_some(())).await;
@@ -232,10 +241,14 @@ mod tests {
     fn our_own_changes_are_there_when_they_are_acknowledged() {
         in_namespace_async(async || {
             ip("link add name veth0 type veth peer name veth1");
-            let key =
-                |i| AddressKey { index: link("veth0").index, address: [10, 0, i, 1].into(), prefix: 24 };
+            let key = |i| AddressKey {
+                index: link("veth0").index,
+                address: [10, 0, i, 1].into(),
+                peer: None,
+                prefix: 24,
+            };
             let (monitor, mut route) = (Monitor::open().unwrap(), Route::open().unwrap());
-            route.add_address(&NewAddress { key: key(0), protocol: 9 }).unwrap();
+            route.add_address(&NewAddress::plain(key(0), 9)).unwrap();
             let changes = monitor.drain().unwrap();
             assert!(matches!(&changes[..], [Change::Address(a)] if a.key() == key(0)), "{changes:?}");
             route.delete_address(&key(0)).unwrap();
@@ -244,7 +257,7 @@ mod tests {
             assert_eq!(monitor.drain().unwrap(), []);
 
             for i in 0..=MAX_CHANGES as u8 {
-                route.add_address(&NewAddress { key: key(i), protocol: 9 }).unwrap();
+                route.add_address(&NewAddress::plain(key(i), 9)).unwrap();
             }
             assert_eq!(monitor.drain().unwrap(), [Change::Overrun]);
             assert_eq!(monitor.drain().unwrap(), []);
@@ -256,8 +269,13 @@ mod tests {
     fn what_another_process_sends_is_not_believed() {
         in_namespace_async(async || {
             ip("link add name veth0 type veth peer name veth1");
-            let key = AddressKey { index: link("veth0").index, address: [10, 6, 6, 6].into(), prefix: 24 };
-            let forged = AddressChange::Add(NewAddress { key, protocol: 9 }).to_message(0).unwrap();
+            let key = AddressKey {
+                index: link("veth0").index,
+                address: [10, 6, 6, 6].into(),
+                peer: None,
+                prefix: 24,
+            };
+            let forged = AddressChange::Add(NewAddress::plain(key, 9)).to_message(0).unwrap();
             let monitor_at = |monitor: &Monitor| {
                 nix::sys::socket::getsockname::<NetlinkAddr>(monitor.socket.get_ref().as_raw_fd()).unwrap()
             };
@@ -288,7 +306,7 @@ mod tests {
             bytes.extend([0; 10]);
             bytes.extend(payload);
             for frame in frames(&bytes) {
-                let _ = Change::read(&frame);
+                let _ = Change::read(&frame, &mut Names::default());
             }
         }
     }

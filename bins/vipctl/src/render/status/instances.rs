@@ -31,7 +31,7 @@ fn row(instance: &Instance, now: SystemTime) -> Vec<Cell> {
 }
 
 fn details(text: &mut Text, instance: &Instance, now: SystemTime) {
-    entries(text, "address", notice::addresses(instance, SHOWN));
+    entries(text, "address", addresses(instance));
     // In state Fault the faults are the reason.
     if instance.faults.is_empty() {
         entries(text, "reason", vec![plain(&instance.reason)]);
@@ -42,6 +42,14 @@ fn details(text: &mut Text, instance: &Instance, now: SystemTime) {
     }
     entries(text, "peers", peers);
     notice::notices(text, instance);
+}
+
+/// A few are named; of many it is said how many are there. Which are not where they should be is a warning.
+fn addresses(instance: &Instance) -> Vec<Cell> {
+    if instance.addresses.len() > SHOWN {
+        return vec![notice::tally(instance.address_count, instance.addresses_present, instance.state)];
+    }
+    notice::addresses(instance)
 }
 
 /// A line for each; the label stands at the first.
@@ -61,7 +69,7 @@ fn heard(peer: &Peer, now: SystemTime) -> Cell {
 mod tests {
     use super::*;
     use crate::render::text::Style;
-    use crate::testing::{active, address, backup, notice, now, peer, too_wide};
+    use crate::testing::{active, address, backup, notice, now, peer, too_wide, with_addresses};
 
     const FIREWALL: &str = "let protocol 112 in on every node: `firewall-cmd --permanent --add-protocol=vrrp && \
                             firewall-cmd --reload`, `nft insert rule inet filter input ip protocol 112 accept`, or \
@@ -117,7 +125,7 @@ VI_1  Backup  3 m 12 s ago  100       51    eth0
     fn an_address_in_the_wrong_place_is_a_warning() {
         let addresses =
             vec![address("192.168.4.80/24", true, true), address("192.168.4.81/24", false, false)];
-        let two = Instance { addresses, ..active("VI_1") };
+        let two = with_addresses(addresses, active("VI_1"));
         assert_text(
             &table(vec![two]),
             "\
@@ -128,7 +136,7 @@ VI_1  Active  3 m 12 s ago  100       51    eth0
   reason   no advert for 3.609 s
   peers    none heard
   warning  192.168.4.81/24 is not on eth0, though the instance is Active
-  remedy   vrrpd puts missing addresses back at once; if it does not,
+  remedy   vrrpd puts back at once what is missing; if it does not,
            `journalctl -u vrrpd` says why
 ",
         );
@@ -138,7 +146,7 @@ VI_1  Active  3 m 12 s ago  100       51    eth0
     fn many_instances_and_addresses_stay_aligned_and_bounded() {
         let addresses = (1..=12).map(|n| address(&format!("10.0.0.{n}/24"), n != 12, n != 12)).collect();
         let peers = (1..=10).map(|n| peer(&format!("192.168.4.{n}"), n)).collect();
-        let large = Instance { addresses, peers, ..active("large") };
+        let large = with_addresses(addresses, Instance { peers, ..active("large") });
         let short =
             Instance { interface: "bond0.1001".to_owned(), virtual_router_id: 7, priority: 5, ..backup("b") };
         assert_text(
@@ -154,15 +162,7 @@ b      Backup      3 m 12 s ago  5         7     bond0.1001
   reason   192.168.4.100 has priority 150
   peers    192.168.4.100, priority 150, heard 0.4 s ago
 large  Active      3 m 12 s ago  100       51    eth0
-  address  10.0.0.12/24 absent
-           10.0.0.1/24 present
-           10.0.0.2/24 present
-           10.0.0.3/24 present
-           10.0.0.4/24 present
-           10.0.0.5/24 present
-           10.0.0.6/24 present
-           10.0.0.7/24 present
-           and 4 more: `vipctl vrrp large`
+  address  12, 11 present
   reason   no advert for 3.609 s
   peers    192.168.4.10, priority 10, heard 0.4 s ago
            192.168.4.9, priority 9, heard 0.4 s ago
@@ -174,12 +174,45 @@ large  Active      3 m 12 s ago  100       51    eth0
            192.168.4.3, priority 3, heard 0.4 s ago
            and 2 more: `vipctl vrrp large`
   warning  10.0.0.12/24 is not on eth0, though the instance is Active
-  remedy   vrrpd puts missing addresses back at once; if it does not,
+  remedy   vrrpd puts back at once what is missing; if it does not,
            `journalctl -u vrrpd` says why
 new    Initialize  3 m 12 s ago  100       51    eth0
   address  192.168.4.80/24 absent
   reason   192.168.4.100 has priority 150
   peers    192.168.4.100, priority 150, heard 0.4 s ago
+",
+        );
+    }
+
+    #[test]
+    fn thousands_of_addresses_and_those_of_ipv6_stay_compact() {
+        const PEER: &str = "2001:db8:1111:2222:3333:4444:5555:6666";
+        let shown =
+            (0..256).map(|n| address(&format!("2001:db8:1111:2222:3333:4444:5555:{n:04x}/128"), true, true));
+        let many = Instance {
+            address_count: 4000,
+            addresses_present: 3998,
+            ..with_addresses(shown.collect(), active("many"))
+        };
+        let few =
+            ["fe80::5054:ff:fe12:3456/64", &format!("{PEER}/128")].map(|words| address(words, true, true));
+        let few = Instance { peers: vec![peer(PEER, 200)], ..with_addresses(few.into(), active("few")) };
+        assert_text(
+            &table(vec![few, many]),
+            "\
+NAME  STATE   SINCE         PRIORITY  VRID  INTERFACE
+few   Active  3 m 12 s ago  100       51    eth0
+  address  fe80::5054:ff:fe12:3456/64 present
+           2001:db8:1111:2222:3333:4444:5555:6666/128 present
+  reason   no advert for 3.609 s
+  peers    2001:db8:1111:2222:3333:4444:5555:6666, priority 200, heard 0.4 s ago
+many  Active  3 m 12 s ago  100       51    eth0
+  address  4000, 3998 present
+  reason   no advert for 3.609 s
+  peers    none heard
+  warning  2 of 4000 addresses are not on eth0, though the instance is Active
+  remedy   `vipctl vrrp many` names them; vrrpd puts back at once what is
+           missing; if it does not, `journalctl -u vrrpd` says why
 ",
         );
     }

@@ -4,10 +4,10 @@ use std::time::SystemTime;
 
 use vipkit_control::common::Running;
 use vipkit_control::monitor::Update;
-use vipkit_control::vrrp::{Address, Daemon, Instance, Monitor, Peer};
+use vipkit_control::vrrp::{Address, Daemon, Held, Instance, Monitor, Peer};
 
 use super::{Lines, Told};
-use crate::render::notice;
+use crate::render::notice::{self, SHOWN};
 use crate::render::text::{Cell, Tone, plain};
 use crate::render::time;
 
@@ -64,17 +64,29 @@ fn changes(before: &Instance, after: &Instance, lines: &mut Lines) {
     lines.notices(name, ("hint", Tone::Plain), &before.hints, &after.hints);
 }
 
+/// Those that came and went; of many at once how many there are, at the beginning and the end of it: vrrpd moves a few at
+/// a time.
 fn addresses(before: &Instance, after: &Instance) -> Vec<Cell> {
     let was = |address: &Address| before.addresses.iter().any(|a| a.address == address.address && a.present);
     let is = |address: &Address| after.addresses.iter().any(|a| a.address == address.address && a.present);
-    let gone = before.addresses.iter().filter(|address| address.present && !is(address));
-    let gone = gone.map(|address| plain(format!("{} gone from {}", address.address, before.interface)));
-    let came = after.addresses.iter().filter(|address| address.present && !was(address));
-    let came = came.map(|address| {
-        let whose = if address.ours { "" } else { ", not from vrrpd" };
-        plain(format!("{} present on {}{whose}", address.address, after.interface))
-    });
-    gone.chain(came).collect()
+    let gone: Vec<_> = before.addresses.iter().filter(|address| address.present && !is(address)).collect();
+    let came: Vec<_> = after.addresses.iter().filter(|address| address.present && !was(address)).collect();
+    let (old, new) = (before.addresses_present, after.addresses_present);
+    let are_all = old.saturating_add(came.len() as u64) == new.saturating_add(gone.len() as u64);
+    if are_all && gone.len() + came.len() <= SHOWN {
+        let gone = gone.into_iter().map(|a| plain(format!("{} gone from {}", a.address, before.place)));
+        let came = came.into_iter().map(|address| {
+            let whose = if address.ours { "" } else { ", not from vrrpd" };
+            plain(format!("{} present on {}{whose}", address.address, after.place))
+        });
+        return gone.chain(came).collect();
+    }
+    let is_end = |instance: &Instance| [0, instance.address_count].contains(&instance.addresses_present);
+    if old != new && (is_end(before) || is_end(after)) {
+        let words = format!("{new} of {} addresses present on {}", after.address_count, after.place);
+        return vec![plain(words)];
+    }
+    Vec::new()
 }
 
 fn peers(before: &Instance, after: &Instance) -> Vec<Cell> {
@@ -93,18 +105,17 @@ fn peers(before: &Instance, after: &Instance) -> Vec<Cell> {
 
 /// What only a reload changes.
 fn settings(instance: &Instance) -> impl PartialEq + '_ {
-    let Instance {
-        interface,
-        virtual_router_id,
-        version,
-        preempt,
-        checksum,
-        advertisement_interval,
-        addresses,
-        ..
-    } = instance;
-    let addresses: Vec<_> = addresses.iter().map(|address| &address.address).collect();
-    (interface, virtual_router_id, version, preempt, checksum, advertisement_interval, addresses)
+    let Instance { interface, virtual_router_id, version, preempt, accept, strict, .. } = instance;
+    let Instance { advertisement_interval, checksum, authentication, hmac, unicast_peers, .. } = instance;
+    let virtual_mac = instance.virtual_mac.as_ref().map(|mac| (&mac.interface, &mac.adverts_from));
+    let addresses = instance.addresses.iter().map(|address| (&address.address, address.advertised));
+    let held = |all: &'_ [Held]| all.iter().map(|held| held.what.clone()).collect::<Vec<_>>();
+    (
+        (interface, virtual_router_id, version, preempt, accept, strict, virtual_mac),
+        (advertisement_interval, checksum, authentication, hmac, unicast_peers),
+        (instance.address_count, addresses.collect::<Vec<_>>()),
+        (held(&instance.routes), held(&instance.rules)),
+    )
 }
 
 #[cfg(test)]
@@ -117,7 +128,7 @@ mod tests {
     use crate::daemons::object::Object;
     use crate::render::watch::Story;
     use crate::render::watch::testing::{self, begun, step, tell};
-    use crate::testing::{active, address, backup, daemon, notice, peer};
+    use crate::testing::{active, address, backup, daemon, held, notice, peer, with_addresses};
 
     fn said(before: Instance, after: Instance) -> Vec<String> {
         testing::said(daemon(), before, after)
@@ -180,7 +191,7 @@ mod tests {
     fn a_reload_is_told() {
         let before = active("VI_1");
         let addresses = vec![address("192.168.4.80/24", true, true), address("192.168.4.81/24", true, false)];
-        let after = Instance { priority: 90, addresses, ..active("VI_1") };
+        let after = with_addresses(addresses, Instance { priority: 90, ..active("VI_1") });
         assert_eq!(
             said(before.clone(), after),
             ["192.168.4.81/24 present on eth0, not from vrrpd", "priority 100 -> 90", "settings changed"]
@@ -201,8 +212,45 @@ mod tests {
     }
 
     #[test]
+    fn many_addresses_are_told_at_the_beginning_and_the_end() {
+        let shown = |present| {
+            let addresses = (0..256).map(|n| address(&format!("10.0.0.{n}/32"), n < present, n < present));
+            Instance { address_count: 4000, ..with_addresses(addresses.collect(), active("VI_1")) }
+        };
+        let with = |present: u64| Instance {
+            addresses_present: present,
+            ..shown(usize::try_from(present).unwrap())
+        };
+        assert_eq!(said(with(0), with(16)), ["16 of 4000 addresses present on eth0"]);
+        assert_eq!(said(with(16), with(32)), [""; 0]);
+        assert_eq!(said(with(3990), with(4000)), ["4000 of 4000 addresses present on eth0"]);
+        assert_eq!(said(with(4000), with(3999)), ["3999 of 4000 addresses present on eth0"]);
+        assert_eq!(said(with(7), with(0)).len(), 7, "a few are named");
+    }
+
+    #[test]
+    fn each_setting_that_a_reload_changes_is_one() {
+        for change in [
+            (|i| i.accept = false) as fn(&mut Instance),
+            |i| i.strict = true,
+            |i| i.authentication = "pass".to_owned(),
+            |i| i.routes.push(held("default via 10.0.0.1", true)),
+            |i| i.rules.push(held("from 10.0.0.1/32", true)),
+            |i| i.address_count = 2,
+            |i| i.addresses[0].advertised = false,
+        ] {
+            let mut after = active("VI_1");
+            change(&mut after);
+            assert_eq!(said(active("VI_1"), after), ["settings changed"]);
+        }
+        let absent = Instance { routes: vec![held("default", false)], ..active("VI_1") };
+        let present = Instance { routes: vec![held("default", true)], ..active("VI_1") };
+        assert_eq!(said(absent, present), [""; 0]);
+    }
+
+    #[test]
     fn what_only_counts_is_not_told() {
-        let mut later = active("VI_1");
+        let mut later = Instance { timer: Some(0.5), ..active("VI_1") };
         later.counters.insert("advertisements_sent".to_owned(), 500);
         assert_eq!(said(active("VI_1"), later), Vec::<String>::new());
         let (mut story, _) = begun::<Instance>(daemon(), vec![]);
