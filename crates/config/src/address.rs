@@ -1,6 +1,7 @@
 //! `addresses` of an instance, `[[vrrp.NAME.addresses]]`: addresses with their prefixes, each of which a host can have.
 //! Which family an instance is of, and what that asks of its addresses, is in `together`.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -59,7 +60,7 @@ const SCOPE: Key<Scope> = Key {
         name: "scope",
         kind: "\"global\", \"site\", \"link\" or \"host\"",
         absent: Absent::None("`\"global\"`; of IPv6 by the address"),
-        doc: "Scope of the address, IPv4 only.",
+        doc: "Scope of the address, IPv4 only: one for all of a network.",
     },
     read: scope::read,
 };
@@ -132,7 +133,21 @@ pub(crate) fn read(field: &mut Field<'_, '_>) -> Option<Vec<(Address, At)>> {
         return None;
     }
     let read: Vec<_> = list.iter().filter_map(|value| Some((one(field, value)?, value.at))).collect();
+    one_scope_in_a_network(&read, field);
     (read.len() == list.len()).then_some(read)
+}
+
+/// The kernel refuses another scope in the network of an address (`__inet_insert_ifa` in net/ipv4/devinet.c).
+fn one_scope_in_a_network(addresses: &[(Address, At)], field: &mut Field<'_, '_>) {
+    let mut scopes: BTreeMap<IpNet, &Address> = BTreeMap::new();
+    let plain = |address: &&(Address, At)| address.0.net.addr().is_ipv4() && address.0.peer.is_none();
+    for (address, at) in addresses.iter().filter(plain) {
+        let first = *scopes.entry(address.net.trunc()).or_insert(address);
+        if first.scope != address.scope {
+            let what = format!("{} and {} are of one network and have two scopes", first.net, address.net);
+            field.cx.fault(*at, what, "give both the same \"scope\": the kernel takes no other");
+        }
+    }
 }
 
 fn one(field: &mut Field<'_, '_>, value: &Value) -> Option<Address> {
@@ -248,6 +263,19 @@ mod tests {
         let text = web("addresses = [\"192.0.2.81/24\", \"10.0.0.0/31\", \"192.0.2.80/32\"]");
         let expected = ["192.0.2.81/24", "10.0.0.0/31", "192.0.2.80/32"];
         assert_eq!(instance(&text).addresses, expected.map(|net| Address::new(net.parse().unwrap())));
+    }
+
+    #[test]
+    fn a_network_has_one_scope() {
+        let list = |other: &str| {
+            web(&format!("addresses = [\"192.0.2.80/24\", {{ address = \"{other}\", scope = \"link\" }}]"))
+        };
+        assert!(
+            faults(&list("192.0.2.81/24")).contains(
+                "192.0.2.80/24 and 192.0.2.81/24 are of one network and have two scopes; give both"
+            )
+        );
+        assert_eq!(instance(&list("192.0.2.81/32")).addresses.len(), 2);
     }
 
     #[test]

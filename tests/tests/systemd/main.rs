@@ -15,6 +15,17 @@ use machine::{
     socket, status, table, wait,
 };
 
+/// An instance that asks more of the kernel than addresses.
+const CLOSED: &str = "
+[vrrp.closed]
+interface = 'vip0'
+virtual_router_id = 52
+addresses = ['192.0.2.16/24']
+accept = false
+virtual_mac = true
+routes = [{ to = '198.51.100.0/24', via = '192.0.2.1' }]
+authentication = { type = 'hmac', keys = [{ id = 1, key_file = '/etc/vipkit/keys/closed-1.key' }] }
+";
 /// SCHED_RR of sched.h.
 const ROUND_ROBIN: &str = "2";
 
@@ -94,6 +105,32 @@ fn systemctl_status_says_how_each_daemon_is() {
         let shown = ok(&format!("systemctl status --no-pager {daemon}"));
         assert!(shown.contains(&format!("Status: \"{says}\"")), "{shown}");
     }
+}
+
+#[test]
+#[ignore = "needs systemd as the first process: scripts/test systemd"]
+fn a_confined_vrrpd_makes_virtual_macs_and_closes_addresses() {
+    let machine = Machine::new();
+    let good = fs::read_to_string(CONFIG).unwrap();
+    ok("install -d -m 0750 -g vipkit /etc/vipkit/keys");
+    fs::write("/etc/vipkit/keys/closed-1.key", "0123456789abcdef".repeat(3)).unwrap();
+    ok("chgrp vipkit /etc/vipkit/keys/closed-1.key");
+    ok("chmod 0640 /etc/vipkit/keys/closed-1.key");
+    machine.configure(&format!("{good}{CLOSED}"));
+    ok("systemctl reload vrrpd");
+    let on_its_interface = || sh("ip -4 address show dev vrrp.52").stdout.contains("192.0.2.16/24");
+    wait("the closed address is on its interface", on_its_interface);
+    let closed = || sh("nft list table inet vipkit").stdout.contains("192.0.2.16");
+    wait("packets to it are dropped", closed);
+    assert!(ok("ip route show proto 112").contains("198.51.100.0/24"));
+    assert!(ok("ip link show dev vrrp.52").contains("00:00:5e:00:01:34"));
+    assert_eq!(ok(&format!("cat /proc/sys/net/ipv4/conf/{INTERFACE}/arp_ignore")).trim(), "1");
+
+    machine.configure(&good);
+    ok("systemctl reload vrrpd");
+    wait("nothing of it is left", || {
+        sh("nft list table inet vipkit").code != 0 && sh("ip link show dev vrrp.52").code != 0
+    });
 }
 
 #[test]
