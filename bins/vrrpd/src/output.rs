@@ -18,11 +18,11 @@ pub enum Level {
 pub enum Output {
     /// Send this advert.
     Transmit(Packet),
-    /// What to hold changed: see [`Router::holds`].
+    /// What to hold changed: see [`Router::holds`](crate::router::Router::holds).
     Reconcile,
     /// Announce these addresses by gratuitous ARP or neighbour advertisements, in this order.
     Announce(Vec<IpAddr>),
-    /// Sequences went on: see [`Router::replay`].
+    /// Sequences went on: see [`Router::replay`](crate::router::Router::replay).
     Remember,
     /// Write a line to the log.
     Log(Level, String),

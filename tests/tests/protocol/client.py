@@ -27,7 +27,7 @@ with varlink.Client(ADDRESS) as client:
     assert (client.info["vendor"], client.info["product"]) == ("vipkit", "vrrpd"), client.info
     interface = client.get_interface(VRRP)
     methods = [name for name, member in interface.members.items() if type(member).__name__ == "_Method"]
-    assert methods == ["GetDaemon", "List", "Get", "Monitor", "Reload"], methods
+    assert methods == ["GetDaemon", "List", "Get", "ListAddresses", "Monitor", "Reload"], methods
 
     # Calls.
     with client.open(VRRP) as vrrp:
@@ -40,10 +40,14 @@ with varlink.Client(ADDRESS) as client:
         assert second.get("cursor") is None, second
         web = vrrp.Get("web")["instance"]
         assert web["virtual_router_id"] == 51 and web["state"] in ("backup", "active"), web
+        page = vrrp.ListAddresses("web", limit=1)
+        assert page["addresses"] == web["addresses"][:1] and page.get("cursor") is None, page
 
     # Errors, on one connection: none of them ends it.
     with client.open(VRRP) as vrrp:
         error = refused(lambda: vrrp.Get("wbe"))
+        assert error == (VRRP + ".NoSuchInstance", {"name": "wbe", "known": ["mail", "web"]}), error
+        error = refused(lambda: vrrp.ListAddresses("wbe"))
         assert error == (VRRP + ".NoSuchInstance", {"name": "wbe", "known": ["mail", "web"]}), error
         error = refused(lambda: vrrp.Get())
         assert error == ("org.varlink.service.InvalidParameter", {"parameter": "name"}), error

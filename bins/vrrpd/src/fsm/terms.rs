@@ -61,7 +61,7 @@ pub enum Event<'a> {
         /// Our primary address.
         local: IpAddr,
     },
-    /// The moment [`Fsm::deadline`] named has come. Early or repeated calls do no harm.
+    /// The moment [`Fsm::deadline`](super::Fsm::deadline) named has come. Early or repeated calls do no harm.
     Timer,
     /// It must not take part.
     Fault,

@@ -188,44 +188,30 @@ impl Daemon {
     fn change_routes(&mut self, changes: &[RouteChange]) -> Turn {
         self.routing.version += 1;
         let results = self.routing.route.change_routes(changes);
-        let mut refused = None;
-        for (change, result) in changes.iter().zip(results) {
-            let routes = &mut self.routing.present.routes;
-            match (change, result) {
-                (RouteChange::Add(route), Ok(())) => drop(routes.insert(*route)),
-                (RouteChange::Delete(route), Ok(()) | Err(RouteError::NoSuchEntry)) => {
-                    routes.remove(route);
-                }
-                (RouteChange::Add(route), Err(error)) => {
-                    refused = Some(format!("adding the route to {}: {error}", route.to));
-                }
-                (RouteChange::Delete(route), Err(error)) => {
-                    refused = Some(format!("removing the route to {}: {error}", route.to));
-                }
-            }
-        }
+        let routes = &mut self.routing.present.routes;
+        let note = |(change, result): (&RouteChange, _)| {
+            let (adds, route) = match change {
+                RouteChange::Add(route) => (true, *route),
+                RouteChange::Delete(route) => (false, *route),
+            };
+            note(routes, adds, route, &format!("the route to {}", route.to), result)
+        };
+        let refused = changes.iter().zip(results).filter_map(note).last();
         self.routing_turn(refused)
     }
 
     fn change_rules(&mut self, changes: &[RuleChange]) -> Turn {
         self.routing.version += 1;
         let results = self.routing.route.change_rules(changes);
-        let mut refused = None;
-        for (change, result) in changes.iter().zip(results) {
-            let rules = &mut self.routing.present.rules;
-            match (change, result) {
-                (RuleChange::Add(rule), Ok(())) => drop(rules.insert(*rule)),
-                (RuleChange::Delete(rule), Ok(()) | Err(RouteError::NoSuchEntry)) => {
-                    rules.remove(rule);
-                }
-                (RuleChange::Add(rule), Err(error)) => {
-                    refused = Some(format!("adding the rule of priority {}: {error}", rule.priority));
-                }
-                (RuleChange::Delete(rule), Err(error)) => {
-                    refused = Some(format!("removing the rule of priority {}: {error}", rule.priority));
-                }
-            }
-        }
+        let rules = &mut self.routing.present.rules;
+        let note = |(change, result): (&RuleChange, _)| {
+            let (adds, rule) = match change {
+                RuleChange::Add(rule) => (true, *rule),
+                RuleChange::Delete(rule) => (false, *rule),
+            };
+            note(rules, adds, rule, &format!("the rule of priority {}", rule.priority), result)
+        };
+        let refused = changes.iter().zip(results).filter_map(note).last();
         self.routing_turn(refused)
     }
 
@@ -277,6 +263,23 @@ impl Daemon {
             |rule: &WantedRule| Held { what: words::rule(rule), present: rules.contains(&rule_entry(rule)) };
         (config.routes.iter().map(route).collect(), config.rules.iter().map(rule).collect())
     }
+}
+
+/// Notes what came of a change. What the kernel refused, in words.
+fn note<T: Ord>(
+    present: &mut BTreeSet<T>,
+    adds: bool,
+    entry: T,
+    what: &str,
+    result: Result<(), RouteError>,
+) -> Option<String> {
+    match (adds, result) {
+        (true, Ok(())) => drop(present.insert(entry)),
+        (false, Ok(()) | Err(RouteError::NoSuchEntry)) => drop(present.remove(&entry)),
+        (true, Err(error)) => return Some(format!("adding {what}: {error}")),
+        (false, Err(error)) => return Some(format!("removing {what}: {error}")),
+    }
+    None
 }
 
 /// A route as the kernel would show it; none while its interface does not exist.
