@@ -108,7 +108,9 @@ impl On<'_> {
         );
         if dev != self.interface {
             address.prefix_route = false;
+            // Both were of the other interface: here the network may have another scope already.
             address.label = None;
+            address.scope = None;
             now.push_str(
                 ", so clients elsewhere keep a stale station after a change; make it a vrrp_instance of its own \
                  there, on all nodes",
