@@ -182,8 +182,11 @@ async fn watch_routing(daemon: Shared) -> anyhow::Result<()> {
             continue;
         }
         let version = daemon.borrow().routing.version();
-        let present = tokio::task::spawn_blocking(routing::read).await??;
-        daemon.borrow_mut().routing_seen(version, present);
+        // On a busy host a dump may be interrupted again and again: no reason to give the addresses away.
+        match tokio::task::spawn_blocking(routing::read).await? {
+            Ok(present) => daemon.borrow_mut().routing_seen(version, present),
+            Err(error) => warn!("routes and rules cannot be read now: {error:#}"),
+        }
     }
 }
 

@@ -151,9 +151,12 @@ impl Daemon {
     }
 
     /// Has what is there read anew, if there is anything of ours.
-    pub(super) fn look_at_routing(&self) {
+    pub(super) fn look_at_routing(&mut self) {
         let wanted = self.routers().map(Router::config).any(|c| !c.routes.is_empty() || !c.rules.is_empty());
         if wanted || self.routing.present != Present::default() {
+            // What could not be added before may have its interface now.
+            self.routing.want(now());
+            self.reconcile.notify_one();
             self.routing.stale.notify_one();
         }
     }
