@@ -1,6 +1,7 @@
 //! Keeps the packet filter of closed addresses as it should be: written by nft(8) on a helper thread, and looked at
 //! again whenever the kernel's tables change. The table is ours alone; no other is touched.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use tokio::sync::Notify;
@@ -102,7 +103,8 @@ pub fn settle(closed: Closed, written: Option<&Written>) -> Result<Written, NftE
         return Ok(Written { closed, listing: None });
     }
     nftables::replace_table(&script(&closed))?;
-    info!("nftables: table {FAMILY} {TABLE} drops packets to {} closed addresses", closed.len());
+    let addresses: BTreeSet<_> = closed.iter().map(|(_, address)| address).collect();
+    info!("nftables: packets to closed addresses are dropped by table {FAMILY} {TABLE}: {}", addresses.len());
     let listing = nftables::list_table(TABLE)?;
     Ok(Written { closed, listing })
 }

@@ -198,14 +198,13 @@ async fn keep_firewall(daemon: Shared) -> anyhow::Result<()> {
         changed.notified().await;
     }
     changed.notify_one();
-    let watch = NftablesWatch::open(TABLE)?;
+    let watch = NftablesWatch::open(TABLE)
+        .inspect_err(|error| warn!("nftables is looked at once a minute only: {error}"))
+        .ok();
     let mut ticks = tokio::time::interval(RESYNC);
     loop {
         let look = tokio::select! {
-            readable = watch.readable() => {
-                readable?;
-                watch.drain()?
-            }
+            touched = touched(watch.as_ref()) => touched?,
             () = changed.notified() => true,
             _ = ticks.tick() => true,
         };
@@ -218,6 +217,17 @@ async fn keep_firewall(daemon: Shared) -> anyhow::Result<()> {
         // What we wrote ourselves is no news; whatever else happened meanwhile is looked at in the next turn.
         daemon.borrow_mut().firewall.settled(result);
         tokio::time::sleep(LOOK_PAUSE).await;
+    }
+}
+
+/// Whether somebody changed our table; never, where the kernel does not tell.
+async fn touched(watch: Option<&NftablesWatch>) -> std::io::Result<bool> {
+    match watch {
+        Some(watch) => {
+            watch.readable().await?;
+            watch.drain()
+        }
+        None => std::future::pending().await,
     }
 }
 

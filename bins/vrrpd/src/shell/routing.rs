@@ -48,18 +48,16 @@ struct Plan {
 }
 
 impl Routing {
-    /// Reads what an earlier life left.
+    /// Reads what an earlier life left. If that fails, it is read soon: nothing of it keeps the addresses waiting.
     ///
     /// # Errors
-    /// The kernel does not answer.
+    /// No connection to the kernel.
     pub fn open() -> anyhow::Result<Self> {
-        Ok(Self {
-            route: Route::open()?,
-            present: read()?,
-            version: 0,
-            unequal: Some(Mono(0)),
-            stale: Rc::default(),
-        })
+        let present = read().unwrap_or_else(|error| {
+            warn!("routes and rules cannot be read now: {error:#}");
+            Present::default()
+        });
+        Ok(Self { route: Route::open()?, present, version: 0, unequal: Some(Mono(0)), stale: Rc::default() })
     }
 
     /// Something is to be done, not before this moment.

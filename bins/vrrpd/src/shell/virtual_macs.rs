@@ -26,6 +26,8 @@ impl Daemon {
         }
         self.link_errors.retain(|name, _| wanted.contains_key(name));
         for op in plan(&wanted, self.host.interfaces()) {
+            // The kernel takes tens of milliseconds for one: what is due goes first.
+            self.serve();
             let (LinkOp::Create(name, _) | LinkOp::Delete(name, _)) = &op;
             let refused = match self.host.change_link(&op) {
                 Ok(Ok(()) | Err(RouteError::NoSuchInterface)) => None,
