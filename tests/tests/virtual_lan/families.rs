@@ -7,7 +7,10 @@ use vipkit_tests::lan::Lan;
 use vipkit_tests::lan::link::DELAY;
 use vrrpd::fsm::State;
 
-use super::{SECOND, SETTLED, assert_one_holder, down_interval, lan_v6, link_local, settled};
+use super::{
+    SECOND, SETTLED, assert_one_holder, assert_the_next_takes_over_and_the_highest_comes_back, down_interval,
+    lan_v6, link_local, settled,
+};
 
 fn settled_v6(keys: &[&str]) -> Lan {
     let mut lan = lan_v6(keys);
@@ -20,17 +23,7 @@ fn over_ipv6_the_next_highest_takes_over_in_time_and_the_highest_comes_back() {
     for common in ["", "advertisement_interval = '100ms'", "strict = true"] {
         let keys = [200, 150, 100].map(|priority| format!("priority = {priority}\n{common}"));
         let mut lan = settled_v6(&keys.each_ref().map(String::as_str));
-        assert_eq!(lan.holders(), [0], "{common}");
-        let (died, within) = (lan.now(), down_interval(&lan, 1));
-        lan.power_off(0);
-        lan.run(within + DELAY);
-        assert_eq!(lan.holders(), [1], "{common}");
-        assert!(lan.tenures().longest_gap(died, lan.now()) <= within + DELAY, "{common}");
-        lan.power_on(0);
-        let back = lan.now();
-        lan.run(SETTLED);
-        assert_eq!(lan.holders(), [0], "{common}");
-        assert_one_holder(&lan, back);
+        assert_the_next_takes_over_and_the_highest_comes_back(&mut lan, common);
         let (stopped, skew) = (lan.now(), lan.host(1).router().fsm().skew_time());
         lan.stop(0);
         lan.run(skew + DELAY);

@@ -53,6 +53,21 @@ fn assert_one_holder(lan: &Lan, since: Mono) {
     assert!(overlap <= DELAY, "two holders for {overlap:?}");
 }
 
+/// Of routers in the order of their priorities: the first dies, the second is Active in time; the first is back.
+fn assert_the_next_takes_over_and_the_highest_comes_back(lan: &mut Lan, common: &str) {
+    assert_eq!(lan.holders(), [0], "{common}");
+    let (died, within) = (lan.now(), down_interval(lan, 1));
+    lan.power_off(0);
+    lan.run(within + DELAY);
+    assert_eq!(lan.holders(), [1], "{common}");
+    assert!(lan.tenures().longest_gap(died, lan.now()) <= within + DELAY, "{common}");
+    lan.power_on(0);
+    let back = lan.now();
+    lan.run(SETTLED);
+    assert_eq!(lan.holders(), [0], "{common}");
+    assert_one_holder(lan, back);
+}
+
 fn down_interval(lan: &Lan, id: Id) -> Duration {
     lan.host(id).router().fsm().active_down_interval()
 }

@@ -2,9 +2,8 @@
 
 use vipkit_core::vrrp::Reject;
 use vipkit_tests::lan::Lan;
-use vipkit_tests::lan::link::DELAY;
 
-use super::{SECOND, SETTLED, assert_one_holder, down_interval, link_local};
+use super::{SECOND, SETTLED, assert_the_next_takes_over_and_the_highest_comes_back, link_local};
 
 /// Keys of the host 10.0.1.`own`, with all others of these hosts as its peers.
 pub fn among(lasts: &[u8], own: u8, keys: &str) -> String {
@@ -28,17 +27,7 @@ fn a_group_has_one_active_that_changes_as_over_multicast() {
     for common in ["", "version = 2", "checksum = 'rfc9568'", super::hmac::ENFORCED] {
         let keys = [200, 150, 100].map(|priority| format!("priority = {priority}\n{common}"));
         let mut lan = group(&keys.each_ref().map(String::as_str));
-        assert_eq!(lan.holders(), [0], "{common}");
-        let (died, within) = (lan.now(), down_interval(&lan, 1));
-        lan.power_off(0);
-        lan.run(within + DELAY);
-        assert_eq!(lan.holders(), [1], "{common}");
-        assert!(lan.tenures().longest_gap(died, lan.now()) <= within + DELAY, "{common}");
-        lan.power_on(0);
-        let back = lan.now();
-        lan.run(SETTLED);
-        assert_eq!(lan.holders(), [0], "{common}");
-        assert_one_holder(&lan, back);
+        assert_the_next_takes_over_and_the_highest_comes_back(&mut lan, common);
         assert!((0..3).all(|id| Reject::NAMES.iter().all(|name| lan.counter(id, name) == 0)), "{common}");
     }
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tracing::warn;
-use vipkit_config::Instance;
+use vipkit_config::{INSTANCES_MAX, Instance};
 use vipkit_daemon::state::StateFile;
 
 use crate::replay::Replay;
@@ -50,10 +50,13 @@ impl Remembered {
         self.resting.remove(&identity(config)).unwrap_or_default()
     }
 
-    /// The sequences of a router that ends.
+    /// The sequences of a router that ends. Of those that no longer run, so many are kept as may run.
     pub fn put(&mut self, config: &Instance, replay: Replay) {
         if replay != Replay::default() {
             self.resting.insert(identity(config), replay);
+        }
+        while self.resting.len() > INSTANCES_MAX {
+            self.resting.pop_first();
         }
     }
 
