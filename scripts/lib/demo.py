@@ -5,6 +5,7 @@ done on them, shown, and compared with what the tutorial expects. Run by scripts
 usage: demo.py LAB LANGUAGE PROGRAMS RESULTS [--keep]      demo.py table LANGUAGE RESULTS      demo.py down
 """
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -20,7 +21,10 @@ PREFIX = "vipkit-demo"
 FOLDER = f"/run/{PREFIX}"
 PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TUTORIAL = os.path.join(PROJECT, "tests/import/tutorial")
+EXAMPLES = os.path.join(PROJECT, "docs/examples")
 DAEMONS = ("healthcheckd", "ipvs-sync", "vrrpd")
+# Without a table of the kernel's.
+PAIR = ("healthcheckd", "vrrpd")
 
 
 def sh(*line, check=True, **more):
@@ -143,6 +147,11 @@ class Lab:
         with open(path, "w", encoding="utf-8") as config:
             config.write(done.stdout)
 
+    def configure(self, host, file):
+        """A file of the documentation."""
+        print(f"[{host.name}]# cp {os.path.relpath(EXAMPLES, PROJECT)}/{file} vipkit.toml", flush=True)
+        shutil.copyfile(os.path.join(EXAMPLES, file), os.path.join(host.folder, "vipkit.toml"))
+
     def daemon(self, host, name):
         host.start(name, os.path.join(self.programs, name), "--config", os.path.join(host.folder, "vipkit.toml"))
 
@@ -160,7 +169,8 @@ def lab1(lab):
     lab.install(web2, "lab1-web2.keepalived.conf")
     lab.say("start1")
     for web in (web1, web2):
-        lab.daemon(web, "vrrpd")
+        for name in PAIR:
+            lab.daemon(web, name)
     lab.expect("vip_on", 15, lab.holders, vip=lab.vip, wanted=["web1"], host="web1")
     for web in (web1, web2):
         lab.show(web, "ip", "-brief", "address", "show", "eth0")
@@ -168,16 +178,31 @@ def lab1(lab):
         lab.vipctl(web, "status")
     lab.expect("answers", 5, lambda: lab.fetch(proxy), vip=lab.vip, wanted=web1.address)
     lab.say("web1_dies")
-    web1.kill("vrrpd")
+    for name in PAIR:
+        web1.kill(name)
     web1.cable("down")
     lab.expect("answers", 10, lambda: lab.fetch(proxy), vip=lab.vip, wanted=web2.address)
     lab.show(web2, "ip", "-brief", "address", "show", "eth0")
     lab.vipctl(web2, "status")
     lab.say("web1_back")
     web1.cable("up")
-    lab.daemon(web1, "vrrpd")
+    for name in PAIR:
+        lab.daemon(web1, name)
     lab.expect("vip_on", 15, lab.holders, vip=lab.vip, wanted=["web1"], host="web1")
     lab.expect("answers", 5, lambda: lab.fetch(proxy), vip=lab.vip, wanted=web1.address)
+    lab.say("tracked")
+    for web in (web1, web2):
+        lab.configure(web, f"lab1-{web.name}.toml")
+        lab.vipctl(web, "reload")
+    lab.expect("effective", 10, lambda: effective(lab, web1), wanted="100", host="web1")
+    lab.say("server_dies")
+    web1.kill("httpd")
+    lab.expect("effective", 10, lambda: effective(lab, web1), wanted="40", host="web1")
+    lab.expect("answers", 10, lambda: lab.fetch(proxy), vip=lab.vip, wanted=web2.address)
+    lab.vipctl(web1, "status")
+    lab.say("server_back")
+    web1.serve()
+    lab.expect("answers", 15, lambda: lab.fetch(proxy), vip=lab.vip, wanted=web1.address)
 
 
 def lab2(lab):
@@ -230,6 +255,13 @@ def text(found):
     if isinstance(found, dict):
         found = [f"{name}={count}" for name, count in found.items()]
     return (found if isinstance(found, str) else ", ".join(found)) or "-"
+
+
+def effective(lab, host):
+    """The priority that the host takes part with, once its web server was looked at."""
+    instance = json.loads(host.run(os.path.join(lab.programs, "vipctl"), "vrrp", "--json"))["instances"][0]
+    judged = all(tracker["judged"] for tracker in instance["trackers"])
+    return str(instance["effective_priority"]) if judged else "-"
 
 
 def servers(director):

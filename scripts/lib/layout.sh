@@ -53,6 +53,10 @@ layout() {
   file 644 docs/systemd/vipkit.target "$lib/systemd/system/vipkit.target"
   file 644 docs/systemd/vipkit.sysusers.conf "$lib/sysusers.d/vipkit.conf"
   file 644 docs/systemd/vipkit.tmpfiles.conf "$lib/tmpfiles.d/vipkit.conf"
+  # For whoever wants them: what they are for, and where they go, is in them.
+  for name in healthcheckd-{mark,sudo}.conf vipkit-ping.conf; do
+    file 644 "docs/systemd/$name" "$prefix/share/vipkit/$name"
+  done
   for page in docs/man/*.[58]; do file 644 "$page" "$prefix/share/man/man${page##*.}/${page##*/}"; done
   file 644 "$made/bash" "$prefix/share/bash-completion/completions/vipctl"
   file 644 "$made/zsh" "$prefix/share/zsh/site-functions/_vipctl"

@@ -5,7 +5,9 @@
 needs_of() {
   case $1 in
     fmt | clippy | unit | conformance | lan | fuzz | tree) echo cc:gcc ;;
-    namespaces) echo cc:gcc ip:iproute2 bridge:iproute2 curl:curl setpriv:util-linux keepalived:keepalived nft:nftables ;;
+    namespaces) echo cc:gcc ip:iproute2 bridge:iproute2 curl:curl setpriv:util-linux keepalived:keepalived nft:nftables busybox:busybox-static ;;
+    checks) echo cc:gcc ip:iproute2 ss:iproute2 setpriv:util-linux curl:curl nft:nftables socat:socat openssl:openssl nginx:nginx-light
+            exim4:exim4-daemon-light dnsmasq:dnsmasq-base ;;
     protocol) echo cc:gcc ip:iproute2 python3:python3 pip3:python3-pip socat:socat jq:jq ;;
     vm) echo cc:gcc ip:iproute2 bridge:iproute2 curl:curl setpriv:util-linux ipvsadm:ipvsadm python3:python3
         has_ipvs || needs_of machine ;;
@@ -38,13 +40,24 @@ need_packages() {
   done
   if ((${#packages[@]})) && [[ $(id -u) = 0 && -f /etc/debian_version ]]; then
     echo "installing ${packages[*]}"
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"; } >/dev/null
+    install_packages "${packages[@]}" >/dev/null
     missing=()
     for entry in "${packages[@]}"; do
       [[ $(dpkg-query -W -f '${db:Status-Status}' "$entry" 2>/dev/null) = installed ]] || missing+=("package $entry")
     done
   fi
 }
+
+# No server that comes with them is started, and none that is here already (such as another mail server) goes for them.
+install_packages() (
+  local policy=/usr/sbin/policy-rc.d
+  if [[ ! -e $policy ]]; then
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"
+  fi
+  apt-get update -qq &&
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends --no-remove "$@"
+)
 
 need_rust() {
   [[ $* != machine ]] || return 0
@@ -62,7 +75,7 @@ needs_root() {
   local step
   for step in "$@"; do
     case $step in
-      namespaces | protocol | demo) return 0 ;;
+      namespaces | checks | protocol | demo) return 0 ;;
       vm) ! has_ipvs || return 0 ;;
     esac
   done

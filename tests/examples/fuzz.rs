@@ -1,20 +1,22 @@
 //! Tries targets with inputs that nobody thought of, for so long, and keeps the first find of each. See `scripts/fuzz`.
 
 use std::hash::{BuildHasher, RandomState};
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use clap::builder::PossibleValuesParser;
 use vipkit_tests::fuzz::{TARGETS, Target, mutate, read, write};
 use vipkit_tests::lan::dice::Dice;
 
-/// Tries what must hold of adverts and routers with inputs that nobody thought of.
+/// Tries what must hold of adverts, routers and checks with inputs that nobody thought of.
 #[derive(Debug, Parser)]
 #[command(bin_name = "scripts/fuzz")]
 struct Arguments {
     /// What to try
-    #[arg(default_value = "all", value_parser = ["all", TARGETS[0].name, TARGETS[1].name, TARGETS[2].name])]
+    #[arg(default_value = "all", value_parser = names())]
     target: String,
     /// How long, in seconds, for all together
     #[arg(default_value_t = 60)]
@@ -25,6 +27,10 @@ struct Arguments {
     /// Runs only the input in this file
     #[arg(long, value_name = "FILE")]
     replay: Option<PathBuf>,
+}
+
+fn names() -> PossibleValuesParser {
+    iter::once("all").chain(TARGETS.map(|target| target.name)).collect::<Vec<_>>().into()
 }
 
 fn main() -> ExitCode {

@@ -5,11 +5,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use vipkit_config::{Instance, Source};
+use vipkit_config::{Instance, Source, Tracked};
+use vipkit_control::health::{Check, Judgement, Monitor, State as Found, Step};
 use vipkit_core::units::{Mono, Wall};
 use vipkit_core::vrrp::{Authentication, Key, KeyId, Packet, Received};
 use vrrpd::fault::Local;
 use vrrpd::fsm::State;
+use vrrpd::heard::Heard;
 use vrrpd::observed::{Entry, Interface, Interfaces, Present};
 use vrrpd::replay::Replay;
 use vrrpd::router::{Output, Router};
@@ -36,6 +38,8 @@ pub enum Seen {
 pub struct Host {
     router: Router,
     interfaces: Interfaces,
+    /// What its healthcheckd said.
+    heard: Heard,
     source: IpAddr,
     held: Vec<IpNet>,
     running: bool,
@@ -44,7 +48,7 @@ pub struct Host {
 }
 
 /// Reads the keys of one instance, with defaults for what every instance needs, of the family of this source. The keys
-/// of HMACs, which no configuration holds, are the test keys.
+/// of HMACs, which no configuration holds, are the test keys; a check that is tracked (`{ check = 'NAME'`) exists.
 ///
 /// # Errors
 /// The faults of the configuration, as text.
@@ -58,6 +62,9 @@ pub fn instance(keys: &str, source: IpAddr) -> Result<Instance, String> {
         }
     }
     text.push_str(keys);
+    for check in keys.split("{ check = '").skip(1).filter_map(|rest| rest.split('\'').next()) {
+        text.push_str(&format!("\n[check.{check}]\ntype = 'tcp'\ntarget = '127.0.0.1:80'"));
+    }
     let config = vipkit_config::parse(&[Source { name: "vipkit.toml".to_owned(), text }]);
     let mut config = config.map_err(|faults| faults.to_string())?;
     let mut instance = config.vrrp.remove("dut").ok_or_else(|| "no instance".to_owned())?;
@@ -80,6 +87,29 @@ fn working(name: &str) -> Interfaces {
     Interfaces::from([(name.to_owned(), interface)])
 }
 
+/// A message of healthcheckd.
+fn said(name: &str, judged: Judgement) -> Monitor {
+    let check = Check {
+        name: name.to_owned(),
+        kind: "tcp".to_owned(),
+        target: "127.0.0.1:80".to_owned(),
+        state: match judged {
+            Judgement::Up => Found::Up,
+            Judgement::Down => Found::Down,
+        },
+        judged: Some(judged),
+        weight: None,
+        since: "2026-01-01T00:00:00.000Z".to_owned(),
+        reason: "said so".to_owned(),
+        warning: None,
+        generation: 1,
+        disabled: None,
+        used_by: Vec::new(),
+        runs: Vec::new(),
+    };
+    Monitor { step: Step::Change, sequence: 0, daemon: None, checks: vec![check], removed: Vec::new() }
+}
+
 impl Host {
     /// Not started, with an interface that works and has this address.
     ///
@@ -89,8 +119,10 @@ impl Host {
         let router = Router::new("dut", instance(keys, source)?, now);
         let interfaces = working(&router.config().interface);
         let clock = Duration::from_secs(CLOCK.into());
-        let mut host = Self { router, interfaces, source, held: Vec::new(), running: false, clock };
+        let (heard, held) = (Heard::default(), Vec::new());
+        let mut host = Self { router, interfaces, heard, source, held, running: false, clock };
         host.set_source(Some(true));
+        host.track();
         Ok(host)
     }
 
@@ -138,8 +170,11 @@ impl Host {
     /// The daemon starts.
     pub fn start(&mut self, now: Mono) -> Vec<Seen> {
         self.running = true;
-        let local = self.judge();
-        self.turn(now, |router, out| router.start(local, false, now, out))
+        let (local, heard) = (self.judge(), self.heard.clone());
+        self.turn(now, |router, out| {
+            router.hear(&heard, now, out);
+            router.start(local, false, now, out);
+        })
     }
 
     /// The daemon is told to stop.
@@ -164,6 +199,8 @@ impl Host {
         self.held.clear();
         self.interfaces = working(&self.router.config().interface);
         self.set_source(Some(true));
+        self.heard = Heard::default();
+        self.track();
         self.start(now)
     }
 
@@ -209,13 +246,53 @@ impl Host {
         self.observe(now)
     }
 
+    /// Another interface of the host is there and up, or is not there.
+    pub fn set_other(&mut self, name: &str, up: bool, now: Mono) -> Vec<Seen> {
+        let other = up.then(|| working(name).remove(name)).flatten();
+        match other {
+            Some(interface) => drop(self.interfaces.insert(name.to_owned(), interface)),
+            None => drop(self.interfaces.remove(name)),
+        }
+        self.observe(now)
+    }
+
+    /// healthcheckd says that a check is up or down.
+    pub fn say(&mut self, check: &str, judged: Judgement, now: Mono) -> Vec<Seen> {
+        self.heard.hear(said(check, judged));
+        self.hear(now)
+    }
+
+    /// healthcheckd is gone.
+    pub fn lose_health(&mut self, now: Mono) -> Vec<Seen> {
+        self.heard.lost();
+        self.hear(now)
+    }
+
     /// The configuration is read anew.
     ///
     /// # Errors
     /// The faults of the configuration, as text; then nothing changed.
     pub fn reload(&mut self, keys: &str, now: Mono) -> Result<Vec<Seen>, String> {
         let config = instance(keys, self.source)?;
-        Ok(self.turn(now, |router, out| router.change_config(config, now, out)))
+        let mut seen = self.turn(now, |router, out| router.change_config(config, now, out));
+        self.track();
+        seen.extend(self.hear(now));
+        seen.extend(self.observe(now));
+        Ok(seen)
+    }
+
+    /// The checks that its router tracks are kept.
+    fn track(&mut self) {
+        let names = self.router.config().track.iter().filter_map(|track| match &track.what {
+            Tracked::Check(name) => Some(name.clone()),
+            Tracked::Interface { .. } => None,
+        });
+        self.heard.track(names.collect());
+    }
+
+    fn hear(&mut self, now: Mono) -> Vec<Seen> {
+        let heard = self.heard.clone();
+        self.turn(now, |router, out| router.hear(&heard, now, out))
     }
 
     fn interface(&mut self) -> &mut Interface {

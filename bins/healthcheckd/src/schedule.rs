@@ -1,5 +1,5 @@
-//! When each run is due: starts spread over the interval, each on a grid of its own that never drifts, none while the
-//! same run still goes on. Rounds that were missed are left out, not made up for.
+//! When each run is due: starts spread over the interval, each on a grid of its own that never drifts, a little off it by
+//! turns, none while the same run still goes on. Rounds that were missed are left out, not made up for.
 //! Must not read a clock or run anything.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +13,9 @@ use crate::runs::RunId;
 /// any number of runs evenly, and those that come later into the gaps.
 const GOLDEN: u32 = 0x9E37_79B9;
 
+/// Part of the interval by which a start may be off its grid: nodes that began together do not go on together.
+const JITTER: u32 = 16;
+
 /// A run that is new comes first within this time, however long its interval is: until then, nothing is known.
 const FIRST_WITHIN: Duration = Duration::from_secs(10);
 
@@ -22,6 +25,8 @@ pub struct Schedule {
     slots: BTreeMap<RunId, Slot>,
     due: BTreeSet<(Mono, RunId)>,
     lateness: Lateness,
+    /// What tells this node's starts from those of others.
+    seed: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +36,10 @@ struct Slot {
     interval: Duration,
     /// None while it runs.
     due: Option<Mono>,
+    /// It is to be run once more as soon as it has ended.
+    again: bool,
+    /// It was not removed while it ran.
+    wanted: bool,
 }
 
 /// How late runs were started.
@@ -43,18 +52,33 @@ pub struct Lateness {
 }
 
 impl Schedule {
-    /// Takes up a run: it is due first within an interval from now, or ten seconds if that is less.
+    /// Without runs, for the node of this name.
+    #[must_use]
+    pub fn new(node: &str) -> Self {
+        let fold = |hash: u64, byte: u8| mixed(hash ^ u64::from(byte));
+        Self { seed: node.bytes().fold(0, fold), ..Self::default() }
+    }
+
+    /// Takes up a run: it is due first within an interval from now, or ten seconds if that is less. One that was removed
+    /// and still goes on stays on its grid.
     pub fn add(&mut self, id: RunId, interval: Duration, now: Mono) {
+        if let Some(slot) = self.slots.get_mut(&id) {
+            slot.wanted = true;
+            return;
+        }
         let first = now + phase(id, interval.min(FIRST_WITHIN));
         let anchor = now + phase(id, interval);
-        self.slots.insert(id, Slot { anchor, interval, due: Some(first) });
+        self.slots.insert(id, Slot { anchor, interval, due: Some(first), again: false, wanted: true });
         self.due.insert((first, id));
     }
 
-    /// Forgets a run.
+    /// Forgets a run; one that goes on, when it has ended.
     pub fn remove(&mut self, id: RunId) {
-        if let Some(due) = self.slots.remove(&id).and_then(|slot| slot.due) {
+        let Some(slot) = self.slots.get_mut(&id) else { return };
+        (slot.wanted, slot.again) = (false, false);
+        if let Some(due) = slot.due {
             self.due.remove(&(due, id));
+            self.slots.remove(&id);
         }
     }
 
@@ -78,10 +102,45 @@ impl Schedule {
 
     /// A run has ended: it is due again after `delay`, or else at the next point of its grid.
     pub fn finished(&mut self, id: RunId, delay: Option<Duration>, now: Mono) {
+        let seed = self.seed;
         let Some(slot) = self.slots.get_mut(&id).filter(|slot| slot.due.is_none()) else { return };
-        let due = delay.map_or_else(|| slot.after(now), |delay| now + delay);
+        if !slot.wanted {
+            self.slots.remove(&id);
+            return;
+        }
+        let due = match delay {
+            _ if std::mem::take(&mut slot.again) => now,
+            Some(delay) => now + delay,
+            None => slot.after(now, mixed(seed ^ id.0)),
+        };
         slot.due = Some(due);
         self.due.insert((due, id));
+    }
+
+    /// A run is worth it now, whenever it is due; if it goes on, once more when it has ended.
+    pub fn hasten(&mut self, id: RunId, now: Mono) {
+        let Some(slot) = self.slots.get_mut(&id) else { return };
+        match slot.due {
+            None => slot.again = slot.wanted,
+            Some(due) if due > now => {
+                self.due.remove(&(due, id));
+                self.due.insert((now, id));
+                slot.due = Some(now);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Whether a run was taken up, and not removed since.
+    #[must_use]
+    pub fn has(&self, id: RunId) -> bool {
+        self.slots.get(&id).is_some_and(|slot| slot.wanted)
+    }
+
+    /// When a run is due; none while it goes on, or if it is not known.
+    #[must_use]
+    pub fn due(&self, id: RunId) -> Option<Mono> {
+        self.slots.get(&id)?.due
     }
 
     /// How late runs were started.
@@ -92,16 +151,25 @@ impl Schedule {
 }
 
 impl Slot {
-    /// The first point of the grid after a moment.
-    fn after(&self, now: Mono) -> Mono {
-        if now < self.anchor {
-            return self.anchor;
-        }
+    /// The first point of the grid after a moment, and a little more, which `seed` and the point decide.
+    fn after(&self, now: Mono, seed: u64) -> Mono {
         let interval = self.interval.as_micros().max(1);
-        let rounds = (now - self.anchor).as_micros() / interval + 1;
+        let rounds = if now < self.anchor { 0 } else { (now - self.anchor).as_micros() / interval + 1 };
+        let jitter = Duration::from_micros(
+            mixed(seed ^ u64::try_from(rounds).unwrap_or(u64::MAX))
+                % u64::try_from(interval).unwrap_or(u64::MAX).div_ceil(JITTER.into()),
+        );
         let span = u64::try_from(rounds.saturating_mul(interval)).unwrap_or(u64::MAX);
-        self.anchor + Duration::from_micros(span)
+        self.anchor + Duration::from_micros(span) + jitter
     }
+}
+
+/// Bits that look like chance, the same for the same (SplitMix64).
+const fn mixed(bits: u64) -> u64 {
+    let bits = bits.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    bits ^ (bits >> 31)
 }
 
 /// Where in its interval a run starts.
@@ -135,6 +203,12 @@ mod tests {
         starts
     }
 
+    /// The next start is at this point of the grid, or a little later.
+    fn assert_on_grid(schedule: &Schedule, millis: u64, interval: Duration) {
+        let next = schedule.next().unwrap();
+        assert!(next >= ms(millis) && next <= ms(millis) + interval / JITTER, "{next:?}, not {millis} ms");
+    }
+
     #[test]
     fn starts_are_spread_also_of_those_that_come_later() {
         let mut schedule = Schedule::default();
@@ -165,20 +239,22 @@ mod tests {
         for (at, took, next) in [
             (5000, 3, 6000),
             (6300, 100, 7000),
-            (7000, 999, 8000),
-            (8000, 1000, 10_000),
-            (10_000, 2500, 13_000),
+            (7100, 899, 8000),
+            (8100, 900, 10_000),
+            (10_100, 2400, 13_000),
             (73_400, 0, 74_000),
         ] {
             assert_eq!(schedule.start(ms(at)), Some(id));
             assert_eq!(schedule.next(), None, "it runs");
             assert_eq!(schedule.start(ms(at + 90_000)), None);
             schedule.finished(id, None, ms(at + took));
-            assert_eq!(schedule.next(), Some(ms(next)));
+            assert_on_grid(&schedule, next, SECOND);
         }
-        assert_eq!(schedule.start(ms(74_001)), Some(id));
-        let (latest, max) = (Duration::from_millis(1), Duration::from_millis(60_400));
-        assert_eq!(schedule.lateness(), Lateness { latest, max });
+        let due = schedule.next().unwrap();
+        assert_eq!(schedule.start(due + Duration::from_millis(1)), Some(id));
+        let lateness = schedule.lateness();
+        assert_eq!(lateness.latest, Duration::from_millis(1));
+        assert!((60_300..=60_400).contains(&lateness.max.as_millis()), "{lateness:?}");
     }
 
     #[test]
@@ -188,7 +264,7 @@ mod tests {
         let starts = starts(&mut schedule, ms(3_600_000));
         assert!(starts[99].0 < 10_000 && starts[49].0 > 4000, "spread over ten seconds");
         assert!(starts[100].0 > 10_000);
-        assert!(starts.len() >= 199, "then each on its grid, spread over the hour");
+        assert!(starts.len() >= 180, "then each on its grid, spread over the hour");
         assert!(starts[149].0 > 1_500_000);
     }
 
@@ -202,7 +278,40 @@ mod tests {
         assert_eq!(schedule.next(), Some(ms(1030)));
         schedule.start(ms(1030));
         schedule.finished(id, None, ms(1060));
-        assert_eq!(schedule.next(), Some(ms(10_000)));
+        assert_on_grid(&schedule, 10_000, SECOND * 10);
+    }
+
+    #[test]
+    fn starts_are_a_little_off_the_grid_each_time_and_on_each_node() {
+        let off = |node: &str, id: u64| -> Vec<u128> {
+            let mut schedule = Schedule::new(node);
+            schedule.add(RunId(id), SECOND, ms(0));
+            let anchor = schedule.next().unwrap().since_start().as_millis();
+            starts(&mut schedule, ms(50_000)).iter().map(|(at, _)| (at - anchor) % 1000).collect()
+        };
+        let [a, b, other] = [off("lvs1", 0), off("lvs2", 0), off("lvs1", 1)];
+        assert_eq!(a, off("lvs1", 0), "deterministic");
+        assert!(a != b && a != other);
+        assert!(a.iter().all(|millis| *millis <= 63) && a.iter().any(|millis| *millis > 40), "{a:?}");
+    }
+
+    #[test]
+    fn what_is_hastened_is_due_now_or_once_more_when_it_has_ended() {
+        let mut schedule = Schedule::default();
+        let id = RunId(0);
+        schedule.add(id, SECOND, ms(0));
+        schedule.start(ms(0));
+        schedule.hasten(id, ms(10));
+        assert_eq!(schedule.due(id), None, "it goes on");
+        schedule.finished(id, None, ms(20));
+        assert_eq!(schedule.due(id), Some(ms(20)));
+        schedule.start(ms(20));
+        schedule.finished(id, None, ms(30));
+        assert_on_grid(&schedule, 1000, SECOND);
+        schedule.hasten(id, ms(40));
+        assert_eq!(schedule.next(), Some(ms(40)));
+        schedule.hasten(id, ms(50));
+        assert_eq!(schedule.next(), Some(ms(40)), "it is due already");
     }
 
     #[test]
@@ -214,7 +323,22 @@ mod tests {
         schedule.remove(RunId(0));
         schedule.remove(RunId(1));
         schedule.finished(RunId(0), None, ms(10));
-        assert_eq!((schedule.next(), schedule.start(ms(9999))), (None, None));
+        assert_eq!((schedule.next(), schedule.start(ms(9999)), schedule.slots.len()), (None, None, 0));
+    }
+
+    #[test]
+    fn what_is_removed_while_it_runs_and_taken_up_again_is_not_run_twice() {
+        let mut schedule = Schedule::default();
+        let id = RunId(0);
+        schedule.add(id, SECOND, ms(0));
+        schedule.start(ms(0));
+        schedule.remove(id);
+        schedule.hasten(id, ms(5));
+        assert!(!schedule.has(id));
+        schedule.add(id, SECOND, ms(10));
+        assert_eq!((schedule.has(id), schedule.start(ms(5000))), (true, None), "it still goes on");
+        schedule.finished(id, None, ms(20));
+        assert_on_grid(&schedule, 1000, SECOND);
     }
 
     #[test]
@@ -232,21 +356,23 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is done in whatever order, each run is either due or running, and due ones are started in order.
+        /// Whatever is done in whatever order, each run is either due or running, and what runs is not started again.
         #[test]
-        fn nothing_is_lost(acts in proptest::collection::vec((0_u8..5, 0_u64..6, 0_u64..5000), 0..200)) {
+        fn nothing_is_lost(acts in proptest::collection::vec((0_u8..6, 0_u64..6, 0_u64..5000), 0..200)) {
             let mut schedule = Schedule::default();
             let mut running = BTreeSet::new();
             let mut now = Mono(0);
             for (act, number, millis) in acts {
                 let id = RunId(number);
                 match act {
-                    0 if !schedule.slots.contains_key(&id) => schedule.add(id, Duration::from_millis(millis), now),
-                    1 => {
-                        schedule.remove(id);
-                        running.remove(&id);
+                    0 => schedule.add(id, Duration::from_millis(millis), now),
+                    1 => schedule.remove(id),
+                    2 => {
+                        if let Some(id) = schedule.start(now) {
+                            prop_assert!(running.insert(id));
+                        }
                     }
-                    2 => running.extend(schedule.start(now)),
+                    4 => schedule.hasten(id, now),
                     3 if running.remove(&id) => {
                         schedule.finished(id, (millis % 2 == 0).then(|| Duration::from_millis(millis)), now);
                     }

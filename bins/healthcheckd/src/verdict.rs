@@ -5,17 +5,17 @@ use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use vipkit_config::{Check, CouldNotRun};
 use vipkit_control::health::{Judgement, State};
+
+use crate::weight::Weight;
 
 /// What came of running a check once. Reasons are short, for people, and the same when the same happens again: another
 /// reason is news.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The target is well.
-    Passed {
-        /// What it did.
-        reason: String,
-    },
+    Passed(Finding),
     /// The target is not.
     Failed {
         /// What it did, or failed to do.
@@ -30,9 +30,66 @@ pub enum Outcome {
     },
 }
 
+/// What was found of a target that is well.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Finding {
+    /// What it did.
+    pub reason: String,
+    /// What share it wants.
+    pub weight: Option<Weight>,
+    /// What will go wrong if nothing is done.
+    pub warning: Option<String>,
+}
+
+impl Outcome {
+    /// The target is well.
+    pub fn passed(reason: impl fmt::Display) -> Self {
+        Self::Passed(Finding { reason: reason.to_string(), ..Finding::default() })
+    }
+
+    /// The target is not.
+    pub fn failed(reason: impl fmt::Display) -> Self {
+        Self::Failed { reason: reason.to_string() }
+    }
+
+    /// Something on this host was in the way.
+    pub fn hindered(reason: impl fmt::Display, remedy: impl fmt::Display) -> Self {
+        Self::CouldNotRun { reason: reason.to_string(), remedy: remedy.to_string() }
+    }
+
+    /// It took longer than it may.
+    #[must_use]
+    pub fn late(timeout: Duration) -> Self {
+        Self::failed(format_args!("no answer within {}", humantime::format_duration(timeout)))
+    }
+}
+
+/// By which rules outcomes become a verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Failures in a row that are retried in a round.
+    pub retries: u32,
+    /// Rounds in a row that pass before what is down is up.
+    pub rise: u32,
+    /// Rounds in a row that fail before what is up is down.
+    pub fall: u32,
+    /// What a run counts for that could not be done.
+    pub on_could_not_run: CouldNotRun,
+}
+
+impl Rules {
+    /// Those of a check.
+    #[must_use]
+    pub const fn of(check: &Check) -> Self {
+        let Check { retries, rise, fall, on_could_not_run, .. } = *check;
+        Self { retries, rise, fall, on_could_not_run }
+    }
+}
+
 /// What is known of the target of a run.
 ///
-/// A run that cannot be done hides the state, not the judgement: whoever acts on it goes on with what was found last.
+/// A run that cannot be done hides the state, not the judgement: whoever acts on it goes on with what was found last,
+/// unless the check says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     judged: Option<Judgement>,
@@ -40,11 +97,24 @@ pub struct Verdict {
     hindered: bool,
     since: SystemTime,
     reason: String,
-    generation: u64,
+    weight: Option<Weight>,
     #[serde(skip)]
-    failures: u32,
+    warning: Option<String>,
+    #[serde(skip)]
+    counting: Counting,
     #[serde(skip)]
     found: Option<Found>,
+}
+
+/// What does not count yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counting {
+    /// Failures of this round.
+    tries: u32,
+    /// Rounds in a row that failed.
+    failed: u32,
+    /// Rounds in a row that passed.
+    passed: u32,
 }
 
 /// When a verdict was found that a run did not find itself.
@@ -109,24 +179,24 @@ pub struct Change {
 impl Verdict {
     /// Nothing is known.
     #[must_use]
-    pub const fn unknown(now: SystemTime) -> Self {
+    pub fn unknown(now: SystemTime) -> Self {
         Self {
             judged: None,
             hindered: false,
             since: now,
             reason: String::new(),
-            generation: 0,
-            failures: 0,
+            weight: None,
+            warning: None,
+            counting: Counting::default(),
             found: None,
         }
     }
 
-    /// The same, for a run that did not find it and that had come to this generation itself. A time to come is none: the
-    /// clock was set.
+    /// The same, for a run that did not find it. A time to come is none: the clock was set.
     #[must_use]
-    pub fn inherit(&self, found: Found, generation: u64, now: SystemTime) -> Self {
-        let generation = self.generation.max(generation);
-        Self { since: self.since.min(now), generation, failures: 0, found: Some(found), ..self.clone() }
+    pub fn inherit(&self, found: Found, now: SystemTime) -> Self {
+        let counting = Counting::default();
+        Self { since: self.since.min(now), counting, found: Some(found), ..self.clone() }
     }
 
     /// The time of day was set: what was called `from` is called `to` now.
@@ -134,28 +204,14 @@ impl Verdict {
         self.since = moved(self.since, from, to);
     }
 
-    /// Takes in what came of a run, at the moment `now`; so many `retries` come before a failure counts. One success
-    /// counts at once; so does a failure of what is down already.
-    pub fn step(&mut self, outcome: Outcome, retries: u32, now: SystemTime) -> Step {
+    /// Takes in what came of a run, at the moment `now`. What was never judged is judged by the first round; a failure of
+    /// what is down already counts at once.
+    pub fn step(&mut self, outcome: Outcome, rules: &Rules, now: SystemTime) -> Step {
         let before = self.clone();
         let next = match outcome {
-            Outcome::Passed { reason } => self.judge(Judgement::Up, reason),
-            Outcome::Failed { reason } if self.judged != Some(Judgement::Down) && self.failures < retries => {
-                self.failures += 1;
-                // Nothing is in the way any more, and nothing better is known than this.
-                if self.hindered || self.judged.is_none() {
-                    self.hindered = false;
-                    self.reason = format!("{reason}: being retried");
-                }
-                Next::Retry
-            }
-            Outcome::Failed { reason } => self.judge(Judgement::Down, reason),
-            Outcome::CouldNotRun { reason, remedy } => {
-                self.hindered = true;
-                self.found = None;
-                self.reason = format!("{reason}: {remedy}");
-                Next::Round
-            }
+            Outcome::Passed(finding) => self.passed(finding, rules),
+            Outcome::Failed { reason } => self.failed(reason, rules),
+            Outcome::CouldNotRun { reason, remedy } => self.hindered(format!("{reason}: {remedy}"), rules),
         };
         let change = (self.state() != before.state()).then(|| Change {
             from: before.state(),
@@ -164,18 +220,72 @@ impl Verdict {
         });
         if change.is_some() {
             self.since = now;
-            self.generation = self.generation.saturating_add(1);
         }
         Step { next, news: *self != before, change }
     }
 
-    fn judge(&mut self, judgement: Judgement, reason: String) -> Next {
-        self.judged = Some(judgement);
-        self.hindered = false;
-        self.failures = 0;
+    fn passed(&mut self, Finding { reason, weight, warning }: Finding, rules: &Rules) -> Next {
+        (self.counting.tries, self.counting.failed) = (0, 0);
+        self.warning = warning;
+        if self.judged == Some(Judgement::Down) && self.counting.passed + 1 < rules.rise {
+            self.counting.passed += 1;
+            self.seen(|| format!("{reason}: not up yet"));
+            return Next::Round;
+        }
+        self.weight = weight;
+        self.judge(Judgement::Up, reason);
+        Next::Round
+    }
+
+    fn failed(&mut self, reason: String, rules: &Rules) -> Next {
+        self.counting.passed = 0;
+        self.warning = None;
+        if self.judged == Some(Judgement::Down) {
+            self.judge(Judgement::Down, reason);
+            return Next::Round;
+        }
+        if self.counting.tries < rules.retries {
+            self.counting.tries += 1;
+            self.seen(|| format!("{reason}: being retried"));
+            return Next::Retry;
+        }
+        self.counting.tries = 0;
+        self.counting.failed += 1;
+        // What was never judged is judged at once: nothing better is known.
+        if self.judged.is_some() && self.counting.failed < rules.fall {
+            self.seen(|| format!("{reason}: not down yet"));
+            return Next::Round;
+        }
+        self.judge(Judgement::Down, reason);
+        Next::Round
+    }
+
+    fn hindered(&mut self, reason: String, rules: &Rules) -> Next {
+        let next = match rules.on_could_not_run {
+            CouldNotRun::Hold => Next::Round,
+            CouldNotRun::Down => self.failed(String::new(), rules),
+            CouldNotRun::Up => self.passed(Finding { weight: self.weight, ..Finding::default() }, rules),
+        };
+        self.hindered = true;
         self.found = None;
         self.reason = reason;
-        Next::Round
+        next
+    }
+
+    /// It was run, and that does not decide anything: this is the reason if nothing better is known.
+    fn seen(&mut self, reason: impl FnOnce() -> String) {
+        if self.hindered || self.judged.is_none() {
+            self.hindered = false;
+            self.reason = reason();
+        }
+    }
+
+    fn judge(&mut self, judgement: Judgement, reason: String) {
+        self.judged = Some(judgement);
+        self.hindered = false;
+        self.counting = Counting::default();
+        self.found = None;
+        self.reason = reason;
     }
 
     /// The state.
@@ -189,10 +299,22 @@ impl Verdict {
         }
     }
 
-    /// What was found last, if anything.
+    /// What to act on, if anything is known.
     #[must_use]
     pub const fn judged(&self) -> Option<Judgement> {
         self.judged
+    }
+
+    /// What share the target wants while it is up.
+    #[must_use]
+    pub const fn weight(&self) -> Option<Weight> {
+        self.weight
+    }
+
+    /// What will go wrong if nothing is done.
+    #[must_use]
+    pub fn warning(&self) -> Option<&str> {
+        self.warning.as_deref()
     }
 
     /// When it entered the state.
@@ -205,211 +327,24 @@ impl Verdict {
     #[must_use]
     pub fn reason(&self) -> String {
         match (self.found, self.state()) {
-            (_, State::Unknown) if self.failures == 0 => "not run yet".to_owned(),
+            (_, State::Unknown) if self.reason.is_empty() => "not run yet".to_owned(),
             (Some(found), _) => format!("{} ({found})", self.reason),
             (None, _) => self.reason.clone(),
         }
     }
 
-    /// Changes of state so far.
-    #[must_use]
-    pub const fn generation(&self) -> u64 {
-        self.generation
-    }
-
-    /// Failures in a row that do not count yet.
+    /// Failures in a row that do not count yet: retried ones of this round, or rounds.
     #[must_use]
     pub const fn failures(&self) -> u32 {
-        self.failures
+        if self.counting.tries > 0 { self.counting.tries } else { self.counting.failed }
+    }
+
+    /// Rounds in a row that passed and do not count yet.
+    #[must_use]
+    pub const fn successes(&self) -> u32 {
+        self.counting.passed
     }
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use std::time::UNIX_EPOCH;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    pub(crate) fn passed() -> Outcome {
-        Outcome::Passed { reason: "connected".to_owned() }
-    }
-
-    pub(crate) fn failed() -> Outcome {
-        Outcome::Failed { reason: "refused".to_owned() }
-    }
-
-    pub(crate) fn hindered() -> Outcome {
-        Outcome::CouldNotRun { reason: "no route".to_owned(), remedy: "add one".to_owned() }
-    }
-
-    fn at(seconds: u64) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(seconds)
-    }
-
-    /// A verdict that these outcomes lead to, with one retry.
-    fn after(outcomes: &[fn() -> Outcome]) -> Verdict {
-        let mut verdict = Verdict::unknown(at(0));
-        for outcome in outcomes {
-            verdict.step(outcome(), 1, at(10));
-        }
-        verdict
-    }
-
-    #[test]
-    fn every_state_and_every_outcome() {
-        use Judgement as J;
-        use Next::{Retry, Round};
-        use State::{CouldNotRun, Down, Unknown, Up};
-        type Act = fn() -> Outcome;
-        type Row<'a> = (&'a [Act], Act, State, Option<J>, u32, Next);
-        let (p, f, h): (Act, Act, Act) = (passed, failed, hindered);
-        // what came before, outcome; state, judgement, failures, when next
-        #[rustfmt::skip]
-        let table: &[Row<'_>] = &[
-            (&[],           p, Up,          Some(J::Up),   0, Round),
-            (&[],           f, Unknown,     None,          1, Retry),
-            (&[],           h, CouldNotRun, None,          0, Round),
-            (&[f],          p, Up,          Some(J::Up),   0, Round),
-            (&[f],          f, Down,        Some(J::Down), 0, Round),
-            (&[f],          h, CouldNotRun, None,          1, Round),
-            (&[p],          p, Up,          Some(J::Up),   0, Round),
-            (&[p],          f, Up,          Some(J::Up),   1, Retry),
-            (&[p],          h, CouldNotRun, Some(J::Up),   0, Round),
-            (&[p, f],       p, Up,          Some(J::Up),   0, Round),
-            (&[p, f],       f, Down,        Some(J::Down), 0, Round),
-            (&[p, f],       h, CouldNotRun, Some(J::Up),   1, Round),
-            (&[f, f],       p, Up,          Some(J::Up),   0, Round),
-            (&[f, f],       f, Down,        Some(J::Down), 0, Round),
-            (&[f, f],       h, CouldNotRun, Some(J::Down), 0, Round),
-            (&[h],          p, Up,          Some(J::Up),   0, Round),
-            (&[h],          f, Unknown,     None,          1, Retry),
-            (&[h],          h, CouldNotRun, None,          0, Round),
-            (&[h, f],       f, Down,        Some(J::Down), 0, Round),
-            (&[p, h],       p, Up,          Some(J::Up),   0, Round),
-            (&[p, h],       f, Up,          Some(J::Up),   1, Retry),
-            (&[p, h],       h, CouldNotRun, Some(J::Up),   0, Round),
-            (&[p, f, h],    f, Down,        Some(J::Down), 0, Round),
-            (&[f, f, h],    p, Up,          Some(J::Up),   0, Round),
-            (&[f, f, h],    f, Down,        Some(J::Down), 0, Round),
-            (&[f, f, h],    h, CouldNotRun, Some(J::Down), 0, Round),
-        ];
-        for (number, (before, act, state, judged, failures, next)) in table.iter().enumerate() {
-            let mut verdict = after(before);
-            let was = verdict.clone();
-            let step = verdict.step(act(), 1, at(12));
-            assert_eq!(
-                (verdict.state(), verdict.judged(), verdict.failures(), step.next),
-                (*state, *judged, *failures, *next),
-                "row {number}"
-            );
-            let changes = was.state() != *state;
-            assert_eq!(step.change.is_some(), changes, "row {number}");
-            assert_eq!(verdict.generation(), was.generation() + u64::from(changes), "row {number}");
-            assert_eq!(verdict.since(), if changes { at(12) } else { was.since() }, "row {number}");
-        }
-    }
-
-    #[test]
-    fn a_change_says_what_was_and_for_how_long() {
-        let mut verdict = after(&[passed]);
-        verdict.step(failed(), 1, at(11));
-        let step = verdict.step(failed(), 1, at(15));
-        let change = Change { from: State::Up, lasted: Duration::from_secs(5), rejudged: true };
-        assert_eq!(step.change, Some(change));
-        let step = verdict.step(hindered(), 1, at(16));
-        assert!(!step.change.unwrap().rejudged);
-        assert_eq!(verdict.reason(), "no route: add one");
-        // a clock that was set back
-        assert_eq!(verdict.step(passed(), 1, at(2)).change.unwrap().lasted, Duration::ZERO);
-    }
-
-    #[test]
-    fn a_failure_that_is_retried_is_the_reason_while_nothing_better_is_known() {
-        type Row<'a> = (&'a [fn() -> Outcome], State, &'a str);
-        let rows: [Row<'_>; 4] = [
-            (&[], State::Unknown, "refused: being retried"),
-            (&[hindered], State::Unknown, "refused: being retried"),
-            (&[passed, hindered], State::Up, "refused: being retried"),
-            (&[passed], State::Up, "connected"),
-        ];
-        for (before, state, reason) in rows {
-            let mut verdict = after(before);
-            verdict.step(failed(), 1, at(12));
-            assert_eq!((verdict.state(), verdict.reason().as_str()), (state, reason));
-        }
-        assert_eq!(Verdict::unknown(at(0)).reason(), "not run yet");
-    }
-
-    #[test]
-    fn times_follow_the_clock_when_it_is_set() {
-        let mut verdict = after(&[passed]);
-        verdict.set_time(at(100), at(1_000_100));
-        assert_eq!(verdict.since(), at(1_000_010));
-        verdict.set_time(at(1_000_100), at(100));
-        assert_eq!(verdict.since(), at(10));
-        verdict.set_time(at(100), at(50));
-        assert_eq!(verdict.since(), at(0), "not before 1970");
-    }
-
-    #[test]
-    fn the_same_again_is_no_news_and_another_reason_is() {
-        for act in [passed, failed, hindered] {
-            let mut verdict = Verdict::unknown(at(0));
-            assert!(verdict.step(act(), 0, at(1)).news);
-            assert!(!verdict.step(act(), 0, at(2)).news);
-        }
-        let mut verdict = after(&[failed, failed]);
-        let other = Outcome::Failed { reason: "no answer within 3s".to_owned() };
-        assert!(verdict.step(other, 1, at(11)).news);
-        assert_eq!(verdict.reason(), "no answer within 3s");
-    }
-
-    #[test]
-    fn what_was_inherited_holds_until_a_run_found_something_itself() {
-        let mut verdict = after(&[failed, failed]).inherit(Found::BeforeRestart, 0, at(50));
-        assert_eq!((verdict.state(), verdict.generation(), verdict.since()), (State::Down, 1, at(10)));
-        assert_eq!(verdict.reason(), "refused (found before the restart)");
-        let step = verdict.step(failed(), 1, at(60));
-        assert!(step.news && step.change.is_none());
-        assert_eq!((verdict.reason().as_str(), verdict.since()), ("refused", at(10)));
-        let heir = verdict.inherit(Found::BeforeReload, 7, at(5));
-        assert_eq!(
-            (heir.since(), heir.generation()),
-            (at(5), 7),
-            "the clock was set back; it had changed itself"
-        );
-    }
-
-    proptest! {
-        /// Whatever happens: up takes one success, down takes more failures in a row than there are retries, nothing
-        /// else changes a judgement, and generations count the changes.
-        #[test]
-        fn judgements_are_earned(acts in proptest::collection::vec(0_u8..3, 0..60), retries in 0_u32..4) {
-            let mut verdict = Verdict::unknown(at(0));
-            let (mut in_a_row, mut changes) = (0_u32, 0);
-            for (second, act) in acts.into_iter().enumerate() {
-                let was = verdict.clone();
-                let outcome = [passed, failed, hindered][usize::from(act)]();
-                let step = verdict.step(outcome, retries, at(second as u64));
-                match act {
-                    0 => in_a_row = 0,
-                    1 => in_a_row += 1,
-                    _ => {}
-                }
-                let expected = match act {
-                    0 => Some(Judgement::Up),
-                    1 if in_a_row > retries => Some(Judgement::Down),
-                    _ => was.judged(),
-                };
-                prop_assert_eq!(verdict.judged(), expected);
-                prop_assert_eq!(verdict.state() == State::CouldNotRun, act == 2);
-                prop_assert!(verdict.failures() <= retries);
-                changes += u64::from(step.change.is_some());
-                prop_assert_eq!(verdict.generation(), changes);
-                prop_assert_eq!(step.next == Next::Retry, verdict.failures() > was.failures());
-            }
-        }
-    }
-}
+pub(crate) mod tests;

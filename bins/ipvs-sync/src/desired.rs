@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use vipkit_config::{Forward, OnFailure, Protocol, Server, Service};
+use vipkit_control::health::{Weight, WeightUnit};
 use vipkit_core::ipvs::{
     self, Destination, DestinationId, Forwarding, Netmask, ServiceFlags, ServiceId, Tunnel,
 };
@@ -42,6 +43,23 @@ pub const fn destination_id(server: &Server) -> DestinationId {
 #[must_use]
 pub fn is_down(server: &Server, verdicts: &Verdicts) -> bool {
     server.check.as_deref().is_some_and(|check| verdicts.is_down(check))
+}
+
+/// The weight of a server that is up: the configured one, or what its check makes of it. A share of some weight is never
+/// nothing, unless the check asks for nothing.
+#[must_use]
+pub fn weight(server: &Server, verdicts: &Verdicts) -> u32 {
+    let verdict = server.check.as_deref().and_then(|check| verdicts.get(check));
+    let Some(Weight { unit, number }) = verdict.and_then(|verdict| verdict.weight) else {
+        return server.weight;
+    };
+    let most = i64::from(u16::MAX);
+    let number = number.clamp(0, most);
+    let weight = match unit {
+        WeightUnit::Absolute => number,
+        WeightUnit::Percent => (i64::from(server.weight) * number + 99) / 100,
+    };
+    u32::try_from(weight.min(most)).unwrap_or(server.weight)
 }
 
 /// Whether a verdict of this name, SERVICE/ADDRESS, is one on a server of these services.
@@ -82,7 +100,7 @@ fn entry(service: &Service, verdicts: &Verdicts) -> Entry {
     }
     let destination = |server: &Server| {
         let weight = match (is_down(server, verdicts), service.on_failure) {
-            (false, _) => server.weight,
+            (false, _) => weight(server, verdicts),
             (true, OnFailure::Quiesce) => 0,
             (true, OnFailure::Remove) => return None,
         };
@@ -102,9 +120,15 @@ const fn forwarding(forward: Forward) -> Forwarding {
 
 #[cfg(test)]
 mod tests {
+    use vipkit_control::health::Judgement;
+
     use super::*;
     use crate::kept::Kept;
     use crate::testing::{config, down as verdicts};
+    use crate::verdicts::Verdict;
+
+    const VERDICT: Verdict =
+        Verdict { judged: None, weight: None, since: String::new(), reason: String::new(), generation: 1 };
 
     const TEXT: &str = "
         [[service]]
@@ -159,6 +183,33 @@ mod tests {
         let out: Vec<String> =
             down(&services, &verdicts).iter().map(|(name, a)| format!("{name} {a}")).collect();
         assert_eq!(out, ["dns 192.0.2.91:5353", "web 192.0.2.81:80"]);
+    }
+
+    #[test]
+    fn the_weight_is_what_the_check_makes_of_it() {
+        let services = config(TEXT).services;
+        let [first, second] = services["web"].servers.as_slice() else { panic!() };
+        for (unit, number, weights) in [
+            (WeightUnit::Percent, 50, [1, 1]),
+            (WeightUnit::Percent, 0, [0, 0]),
+            (WeightUnit::Percent, 1000, [10, 20]),
+            (WeightUnit::Absolute, 7, [7, 7]),
+            (WeightUnit::Absolute, -7, [0, 0]),
+            (WeightUnit::Absolute, i64::MAX, [65535, 65535]),
+        ] {
+            let verdict = |name: &&str| {
+                let weight = Some(Weight { unit, number });
+                let verdict = Verdict { judged: Some(Judgement::Up), weight, ..VERDICT };
+                ((*name).to_owned(), verdict)
+            };
+            let verdicts = Verdicts::remembered(
+                ["web/192.0.2.81:80", "web/192.0.2.82:80"].iter().map(verdict).collect(),
+            );
+            assert_eq!([first, second].map(|server| weight(server, &verdicts)), weights, "{unit:?} {number}");
+            let table = desired(&services, &verdicts);
+            let web = &table.0[&id(&services["web"])];
+            assert_eq!(web.destinations.values().map(|d| d.weight).collect::<Vec<_>>(), weights);
+        }
     }
 
     #[test]

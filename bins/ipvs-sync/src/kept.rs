@@ -86,7 +86,7 @@ mod tests {
     use vipkit_control::health::Judgement;
 
     fn verdict(reason: String) -> Verdict {
-        Verdict { judged: Some(Judgement::Down), since: String::new(), reason, generation: 3 }
+        Verdict { judged: Some(Judgement::Down), weight: None, since: String::new(), reason, generation: 3 }
     }
 
     #[test]

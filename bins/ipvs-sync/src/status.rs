@@ -7,7 +7,7 @@ use vipkit_control::health::Judgement;
 use vipkit_control::ipvs::{Server, Service, State};
 use vipkit_core::ipvs::{Command, Scheduler, Statistics};
 
-use crate::desired::{destination_id, is_down};
+use crate::desired::{destination_id, is_down, weight};
 use crate::table::Entry;
 use crate::verdicts::Verdicts;
 
@@ -64,7 +64,7 @@ fn server(config: &vipkit_config::Server, view: View<'_>) -> Server {
     Server {
         address: config.address.to_string(),
         forward: config.forward.name().to_owned(),
-        weight: config.weight,
+        weight: weight(config, view.verdicts),
         table_weight: found.map(|found| found.weight),
         state,
         since: verdict.map(|verdict| verdict.since.clone()),

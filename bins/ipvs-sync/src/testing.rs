@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use proptest::prelude::*;
 use vipkit_config::{Config, Source};
-use vipkit_control::health::Judgement;
+use vipkit_control::health::{Check, Judgement, Part, State};
 use vipkit_core::ipvs::{
     Destination, DestinationId, Forwarding, Name, Protocol, Scheduler, Service, ServiceFlags, ServiceId,
     Tunnel,
@@ -46,11 +46,61 @@ pub fn config(text: &str) -> Config {
 pub fn down(checks: &[&str]) -> Verdicts {
     let verdict = Verdict {
         judged: Some(Judgement::Down),
+        weight: None,
         since: "2026-01-01T00:00:00.000Z".to_owned(),
         reason: "connection refused".to_owned(),
         generation: 1,
     };
     Verdicts::remembered(checks.iter().map(|check| ((*check).to_owned(), verdict.clone())).collect())
+}
+
+/// What healthcheckd says of a check; what to act on is what it found, or else `judged`.
+pub fn check(name: &str, state: State, judged: Option<Judgement>) -> Check {
+    let judged = match state {
+        State::Up => Some(Judgement::Up),
+        State::Down => Some(Judgement::Down),
+        State::Unknown | State::CouldNotRun => judged,
+    };
+    let part = Part {
+        label: "tcp".to_owned(),
+        kind: "tcp".to_owned(),
+        target: "10.0.0.1:80".to_owned(),
+        state,
+        judged,
+        weight: None,
+        since: "2026-01-01T00:00:00.000Z".to_owned(),
+        reason: format!("{state:?}"),
+        warning: None,
+        failures: 0,
+        successes: 0,
+        checked: None,
+        took: None,
+        latency: None,
+        next: None,
+        interval: 1.0,
+        timeout: 1.0,
+        retries: 0,
+        retry_delay: 1.0,
+        rise: 1,
+        fall: 1,
+        shared_by: 1,
+        counters: BTreeMap::new(),
+    };
+    Check {
+        name: name.to_owned(),
+        kind: part.kind.clone(),
+        target: part.target.clone(),
+        state,
+        judged,
+        weight: None,
+        since: part.since.clone(),
+        reason: part.reason.clone(),
+        warning: None,
+        generation: 1,
+        disabled: None,
+        used_by: Vec::new(),
+        runs: vec![part],
+    }
 }
 
 fn any_service() -> impl Strategy<Value = Service> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use vipkit_config::{CHECKS_MAX, SERVERS_TOTAL_MAX};
-use vipkit_control::health::{Check, Judgement, Monitor, State, Step};
+use vipkit_control::health::{Check, Judgement, Monitor, State, Step, Weight};
 
 /// Most verdicts held: as many as a configuration can ask for. Further ones are not taken in.
 pub const VERDICTS_MAX: usize = CHECKS_MAX + SERVERS_TOTAL_MAX;
@@ -19,6 +19,9 @@ const TEXT_MAX: usize = 256;
 pub struct Verdict {
     /// What to act on; none: the check was never judged.
     pub judged: Option<Judgement>,
+    /// What share to give while it is up; none: all of it.
+    #[serde(default)]
+    pub weight: Option<Weight>,
     /// Since when that is so: RFC 3339, UTC.
     pub since: String,
     /// Why.
@@ -135,21 +138,18 @@ impl Verdicts {
             return;
         }
         let held = before.map(|held| &held.verdict);
-        let now_judged = match check.state {
-            State::Up => Some(Judgement::Up),
-            State::Down => Some(Judgement::Down),
-            State::Unknown | State::CouldNotRun => None,
-        };
+        let is_found = matches!(check.state, State::Up | State::Down);
         // A healthcheckd that was killed before it wrote down what it said, begins with what it found before that.
-        let is_outdated = check.checked.is_none()
+        let is_outdated = check.runs.iter().all(|run| run.checked.is_none())
             && held.is_some_and(|held| held.judged.is_some() && check.since < held.since);
-        let judgement = now_judged.filter(|_| !is_outdated);
-        let said = now_judged.or(check.judged).filter(|_| !is_outdated);
+        let judgement = check.judged.filter(|_| is_found && !is_outdated);
+        let said = check.judged.filter(|_| !is_outdated);
         let judged = said.or(held.and_then(|held| held.judged));
         // Not judged now: the verdict is an old one, and so are its time and reason where they are known.
         let known = held.filter(|held| judgement.is_none() && judged.is_some() && held.judged == judged);
         let verdict = known.cloned().unwrap_or_else(|| Verdict {
             judged,
+            weight: check.weight,
             since: cut(&check.since),
             reason: cut(&check.reason),
             generation: check.generation,
@@ -157,7 +157,8 @@ impl Verdicts {
         let now = Held { verdict, fresh: judgement.is_some() || judged.is_none(), listed: true };
         let shown = |held: &Held| (held.verdict.clone(), held.fresh);
         if before.map(shown) != Some(shown(&now)) {
-            news.judged |= held.and_then(|held| held.judged) != judged;
+            let acted_on = |verdict: &Verdict| (verdict.judged, verdict.weight);
+            news.judged |= held.map_or((None, None), acted_on) != acted_on(&now.verdict);
             news.names.push(check.name.clone());
         }
         self.0.insert(check.name, now);
@@ -180,27 +181,10 @@ fn cut(text: &str) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use vipkit_control::health::WeightUnit;
 
     fn check(name: &str, state: State, judged: Option<Judgement>) -> Check {
-        Check {
-            name: name.to_owned(),
-            kind: "tcp".to_owned(),
-            target: "10.0.0.1:80".to_owned(),
-            state,
-            judged,
-            since: "2026-01-01T00:00:00.000Z".to_owned(),
-            reason: format!("{state:?}"),
-            generation: 1,
-            failures: 0,
-            checked: None,
-            took: None,
-            interval: 1.0,
-            timeout: 1.0,
-            retries: 0,
-            retry_delay: 1.0,
-            shared_by: 1,
-            counters: BTreeMap::new(),
-        }
+        crate::testing::check(name, state, judged)
     }
 
     fn message(step: Step, checks: Vec<Check>) -> Monitor {
@@ -279,10 +263,10 @@ mod tests {
 
     #[test]
     fn what_was_found_before_what_is_held_is_outdated() {
-        let said = |state, since: &str, checked: Option<&str>| Check {
-            since: format!("2026-01-01T00:00:{since}Z"),
-            checked: checked.map(str::to_owned),
-            ..check("a", state, None)
+        let said = |state, since: &str, checked: Option<&str>| {
+            let mut check = Check { since: format!("2026-01-01T00:00:{since}Z"), ..check("a", state, None) };
+            check.runs.iter_mut().for_each(|run| run.checked = checked.map(str::to_owned));
+            check
         };
         let mut verdicts = heard(vec![said(State::Down, "10.000", Some("10.000"))]);
         verdicts.lost();
@@ -326,6 +310,29 @@ mod tests {
         verdicts.forget(|name| name == "a");
         assert!(verdicts.is_down("a") && verdicts.get("b").is_none());
         assert_eq!(verdicts.wanted(|_| true).len(), 1);
+    }
+
+    #[test]
+    fn what_to_act_on_counts_not_what_was_found() {
+        let said = |state, judged| Check { judged: Some(judged), ..check("a", state, None) };
+        let mut verdicts = heard(vec![said(State::Up, Judgement::Down)]);
+        assert!(verdicts.is_down("a") && !verdicts.is_stale("a"), "held down");
+        verdicts.hear(message(Step::Change, vec![said(State::Down, Judgement::Up)]));
+        assert!(!verdicts.is_down("a") && !verdicts.is_stale("a"), "kept in");
+        verdicts.hear(message(Step::Change, vec![said(State::CouldNotRun, Judgement::Down)]));
+        assert!(verdicts.is_down("a"), "as its check says");
+    }
+
+    #[test]
+    fn another_weight_is_acted_on() {
+        let weighty = |number| {
+            let weight = Some(Weight { unit: WeightUnit::Percent, number });
+            message(Step::Change, vec![Check { weight, ..check("a", State::Up, None) }])
+        };
+        let mut verdicts = Verdicts::default();
+        assert!(verdicts.hear(weighty(50)).judged);
+        assert!(verdicts.hear(weighty(60)).judged);
+        assert_eq!(verdicts.hear(weighty(60)), News::default());
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! The command line of vipctl. Says what there is, does nothing.
 
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ColorChoice, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use serde_json::{Map, Value};
+use vipkit_control::health::Judgement;
 
 use crate::realserver::{VIPS_MAX, vip};
 use crate::render::text::WIDTH;
@@ -21,6 +24,26 @@ pub struct Cli {
     /// How.
     #[command(flatten)]
     pub options: Options,
+}
+
+impl Cli {
+    /// Reads a command line, such as that of this process.
+    ///
+    /// # Errors
+    /// It is not understood, or help was asked for.
+    pub fn read(
+        arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
+        let cli = Self::try_parse_from(arguments)?;
+        // clap could refuse these too, but only together with the options of all commands.
+        if let Command::Health { action: Some(_), name, down, slow, all } = &cli.command
+            && (name.is_some() || *down || *slow || *all)
+        {
+            let words = "run, set, enable and disable take no NAME or option before them";
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, words));
+        }
+        Ok(cli)
+    }
 }
 
 /// Options of all commands.
@@ -58,18 +81,30 @@ pub enum Command {
         /// Name of the service
         name: Option<String>,
     },
-    /// Show the checks, or all about one
+    /// Show the checks, or all about one; run, set, enable or disable one
     #[command(after_help = HEALTH)]
     Health {
+        /// What to do instead
+        #[command(subcommand)]
+        action: Option<Health>,
         /// Name of the check: NAME of [check.NAME], or SERVICE/ADDRESS of a server
         name: Option<String>,
-        /// Of more than 100 checks, show those that are up too
+        /// Only those that are down, count as down or could not be run
+        #[arg(long, conflicts_with = "name")]
+        down: bool,
+        /// The slowest first
+        #[arg(long, conflicts_with = "name")]
+        slow: bool,
+        /// Of more than 100 checks, show all
         #[arg(long)]
         all: bool,
     },
     /// Show how everything is, then each change as it happens
     #[command(after_help = WATCH)]
     Watch {
+        /// Only checks, services or instances
+        #[arg(value_name = "WHAT")]
+        what: Option<Watched>,
         /// With --json too: when a daemon goes away, wait for it and begin anew
         #[arg(long)]
         reconnect: bool,
@@ -135,6 +170,61 @@ pub enum Command {
     },
 }
 
+/// What `vipctl health` does with one check.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Health {
+    /// Run a check once, now, and show each step
+    #[command(after_help = HEALTH_RUN)]
+    Run {
+        /// Name of the check
+        name: String,
+    },
+    /// Tell the verdict of a check of type external
+    #[command(after_help = HEALTH_SET)]
+    Set {
+        /// Name of the check
+        name: String,
+        /// What to act on; a number is up, with this weight
+        #[arg(value_name = "up|down|WEIGHT", value_parser = told)]
+        told: Told,
+        /// How long it holds, such as 10s; else until it is told anew
+        #[arg(long, value_name = "TIME", value_parser = timeout)]
+        ttl: Option<Duration>,
+    },
+    /// Have a check run again
+    #[command(after_help = HEALTH_ENABLE)]
+    Enable {
+        /// Name of the check
+        name: String,
+    },
+    /// Have a check not run; its verdict stays what it was
+    #[command(after_help = HEALTH_DISABLE)]
+    Disable {
+        /// Name of the check
+        name: String,
+    },
+}
+
+/// The verdict of an external check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// What to act on.
+    pub judged: Judgement,
+    /// With up.
+    pub weight: Option<i64>,
+}
+
+/// Whose changes `vipctl watch` shows.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Watched {
+    /// Checks.
+    Health,
+    /// Services.
+    Services,
+    /// VRRP instances.
+    Vrrp,
+}
+
 /// What `vipctl realserver` does.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Realserver {
@@ -178,6 +268,17 @@ fn timeout(text: &str) -> Result<Duration, String> {
     }
 }
 
+fn told(text: &str) -> Result<Told, String> {
+    match text {
+        "up" => Ok(Told { judged: Judgement::Up, weight: None }),
+        "down" => Ok(Told { judged: Judgement::Down, weight: None }),
+        _ => match text.parse::<u32>() {
+            Ok(weight) => Ok(Told { judged: Judgement::Up, weight: Some(weight.into()) }),
+            Err(_) => Err("must be up, down or a number".to_owned()),
+        },
+    }
+}
+
 fn object(text: &str) -> Result<Map<String, Value>, String> {
     serde_json::from_str(text).map_err(|error| format!("must be a JSON object: {error}"))
 }
@@ -202,8 +303,29 @@ Example: vipctl services web";
 
 const HEALTH: &str = "\
 Exit codes: 0 shown; 1 no such check; 2 healthcheckd cannot be reached.
+A check that is called as one of the commands: vipctl health -- run
 Example: vipctl health --json |
     jq -r '.checks[] | select(.state != \"up\") | .name'";
+
+const HEALTH_RUN: &str = "\
+No verdict changes by it.
+Exit codes: 0 it passed, each part of it; 1 it did not, or there is no such
+check; 2 healthcheckd cannot be reached.
+Example: vipctl health run web/192.168.4.100:80";
+
+const HEALTH_SET: &str = "\
+Whoever allow of the check names may, and the admins.
+Exit codes: 0 set; 1 refused; 2 healthcheckd cannot be reached.
+Example: vipctl health set app up --ttl 10s";
+
+const HEALTH_ENABLE: &str = "\
+Exit codes: 0 enabled; 1 refused; 2 healthcheckd cannot be reached.
+Example: vipctl health enable web/192.168.4.100:80";
+
+const HEALTH_DISABLE: &str = "\
+It stays disabled over restarts and reloads.
+Exit codes: 0 disabled; 1 refused; 2 healthcheckd cannot be reached.
+Example: vipctl health disable web/192.168.4.100:80";
 
 const WATCH: &str = "\
 Text goes on when a daemon comes back. --json ends with the first that goes
@@ -254,13 +376,36 @@ Example: vipctl realserver add 192.168.4.15 --persist";
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_an_external_check_is_told() {
+        let told = |judged, weight| Ok(Told { judged, weight });
+        assert_eq!(super::told("up"), told(Judgement::Up, None));
+        assert_eq!(super::told("down"), told(Judgement::Down, None));
+        assert_eq!(super::told("50"), told(Judgement::Up, Some(50)));
+        assert_eq!(super::told("0"), told(Judgement::Up, Some(0)));
+        for wrong in ["", "Up", "-1", "50%", "1.5"] {
+            assert!(super::told(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_check_may_be_called_as_a_command() {
+        let health = |arguments: &[&str]| {
+            let command = Cli::read([&["vipctl", "health"], arguments].concat()).unwrap().command;
+            let Command::Health { action, name, .. } = command else { panic!("{command:?}") };
+            (action.is_some(), name)
+        };
+        assert_eq!(health(&["run", "web"]), (true, None));
+        assert_eq!(health(&["--", "run"]), (false, Some("run".to_owned())));
+        assert_eq!(health(&["--json", "run", "web"]), (true, None));
+        assert_eq!(health(&["run", "--json", "run"]), (true, None));
     }
 
     #[test]
@@ -283,12 +428,19 @@ mod tests {
             &["vipctl", "status", "--timeout", "soon"],
             &["vipctl", "call", "vrrpd", "a.B", "[]"],
             &["vipctl", "call", "vrrpd", "a.B", "{"],
+            &["vipctl", "health", "web", "--down"],
+            &["vipctl", "health", "web", "run", "web"],
+            &["vipctl", "health", "--down", "run", "web"],
+            &["vipctl", "health", "run"],
+            &["vipctl", "health", "set", "app", "well"],
+            &["vipctl", "health", "set", "app", "up", "--ttl", "0s"],
+            &["vipctl", "watch", "checks"],
             &["vipctl", "realserver", "add"],
             &["vipctl", "realserver", "add", "192.168.4.15/24"],
             &["vipctl", "realserver", "remove", "127.0.0.1"],
             &["vipctl"],
         ] {
-            assert!(Cli::try_parse_from(arguments).is_err(), "{arguments:?}");
+            assert!(Cli::read(arguments).is_err(), "{arguments:?}");
         }
     }
 }

@@ -4,8 +4,8 @@
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
-use serde::Serialize;
-use vipkit_control::error::Error;
+use serde::{Deserialize, Serialize};
+use vipkit_control::error::{Error, PERMISSION_DENIED};
 
 use crate::render::text::{Places, Style, Text, plain};
 
@@ -59,6 +59,14 @@ pub enum Failure {
     /// A daemon answered with an error.
     #[error(transparent)]
     Refused(#[from] Error),
+    /// A daemon answered with an error, and it is known what helps.
+    #[error("{what}\n  remedy: {remedy}")]
+    Denied {
+        /// What it says.
+        what: String,
+        /// What to do.
+        remedy: String,
+    },
     /// There is no such object.
     #[error("no {noun} {name}; known: {known}")]
     NoSuch {
@@ -74,6 +82,24 @@ pub enum Failure {
     Output(#[from] io::Error),
 }
 
+/// What [`PERMISSION_DENIED`] says, and what helps; nothing if it is another error.
+#[must_use]
+pub fn permission_denied(error: &Error) -> Option<(String, String)> {
+    #[derive(Deserialize)]
+    struct PermissionDenied {
+        uid: u32,
+        needed: String,
+    }
+    if error.name != PERMISSION_DENIED {
+        return None;
+    }
+    let PermissionDenied { uid, needed } = error.decode().ok()?;
+    Some((format!("uid {uid} may not: it takes {needed}"), JOIN_ADMIN.to_owned()))
+}
+
+const JOIN_ADMIN: &str =
+    "be root, or a member of group vipkit-admin: `usermod -aG vipkit-admin USER`, then log in again";
+
 impl Failure {
     /// Says it on standard error. A reader of the output that left early is no failure.
     #[must_use]
@@ -81,7 +107,7 @@ impl Failure {
         let exit = match self {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return Exit::Good.into(),
             Self::Unreachable(_) => Exit::Unreachable,
-            Self::Refused(_) | Self::NoSuch { .. } | Self::Output(_) => Exit::Bad,
+            Self::Refused(_) | Self::Denied { .. } | Self::NoSuch { .. } | Self::Output(_) => Exit::Bad,
         };
         let mut text = Text::new(Style::Plain);
         for line in format!("vipctl: {self}").lines() {

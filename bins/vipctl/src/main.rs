@@ -2,12 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use vipctl::cli::Cli;
 use vipctl::command;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
     match command::run(&cli) {
         Ok(exit) => exit.into(),
         Err(failure) => failure.report(),

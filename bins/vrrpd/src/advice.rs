@@ -37,6 +37,10 @@ pub fn warnings(router: &Router, view: &View<'_>) -> Vec<Notice> {
         })
         .collect();
     warnings.extend(view.unmet.iter().cloned());
+    let tracked = router.trackers().warnings().into_iter();
+    warnings.extend(
+        tracked.map(|trouble| notice(trouble.what(&config.interface), trouble.remedy(&config.interface))),
+    );
     if router.fsm().state() == State::Active {
         let silent = |heard: &peers::Peer| heard.priority != Priority::LEAVING && !recent(heard);
         let missed = router.peers().iter().filter(|(_, heard)| silent(heard) && is_missed(router, heard));
@@ -99,7 +103,7 @@ pub fn hints(router: &Router, view: &View<'_>) -> Vec<Notice> {
 
 /// A router of higher priority would be Active if it were well, unless it does not preempt. Others are silent by nature.
 fn is_missed(router: &Router, heard: &peers::Peer) -> bool {
-    router.config().preempt && heard.priority > router.config().priority
+    router.config().preempt && heard.priority > router.fsm().settings().priority
 }
 
 fn gone_silent(source: IpAddr, heard: &peers::Peer, view: &View<'_>) -> Notice {

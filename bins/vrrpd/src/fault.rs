@@ -3,14 +3,16 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use ipnet::IpNet;
-use vipkit_config::Instance;
+use vipkit_config::{Instance, Tracked};
 use vipkit_core::arp::Mac;
 use vipkit_core::ethernet::virtual_mac;
 use vipkit_core::units::Family;
 
 use crate::observed::{Interface, Interfaces};
+use crate::trackers::Found;
 
 /// A local reason to hold a virtual router.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +39,16 @@ pub enum Fault {
     Refused(String),
     /// The sockets on the interface could not be made.
     Socket(String),
+    /// A tracked interface is not up.
+    Tracked(String, Box<Fault>),
+    /// A tracked interface is up, but has not been for long enough.
+    UpDelay(String, Duration),
+    /// A tracked check is down, and why.
+    CheckDown(String, String),
+    /// A tracked check was never judged.
+    CheckNotJudged(String),
+    /// Nobody says any more how a tracked check is.
+    CheckStale(String),
 }
 
 impl Fault {
@@ -62,6 +74,13 @@ impl Fault {
             Self::NameTaken(name) => format!("interface {name} exists, and vrrpd did not make it"),
             Self::Refused(error) => format!("cannot put addresses on {interface}: {error}"),
             Self::Socket(error) => format!("cannot use {interface}: {error}"),
+            Self::Tracked(name, trouble) => format!("tracked {}", trouble.what(name)),
+            Self::UpDelay(name, delay) => {
+                format!("tracked interface {name} has been up for less than its up_delay of {delay:?}")
+            }
+            Self::CheckDown(name, reason) => format!("check {name} is down: {reason}"),
+            Self::CheckNotJudged(name) => format!("check {name} was never judged"),
+            Self::CheckStale(name) => format!("no verdict on check {name} is coming in"),
         }
     }
 
@@ -94,6 +113,13 @@ impl Fault {
             ),
             Self::VirtualMac(_) | Self::Refused(_) => "mend the cause, then `vipctl reload`".to_owned(),
             Self::Socket(_) => "vrrpd needs CAP_NET_RAW and CAP_NET_ADMIN".to_owned(),
+            Self::Tracked(name, trouble) => trouble.remedy(name),
+            Self::UpDelay(..) => "none needed: it counts again in a moment".to_owned(),
+            Self::CheckDown(name, _) => format!("`vipctl health {name}`"),
+            Self::CheckNotJudged(name) | Self::CheckStale(name) => format!(
+                "`vipctl health {name}` says what healthcheckd knows; if that does not answer: \
+                 `systemctl start healthcheckd`"
+            ),
         }
     }
 }
@@ -109,6 +135,8 @@ pub struct Local {
     pub mtu: u32,
     /// What keeps it out of the election.
     pub faults: Vec<Fault>,
+    /// What is wrong with the interfaces that it tracks.
+    pub tracked: Found,
 }
 
 impl Local {
@@ -116,15 +144,11 @@ impl Local {
     /// there; an owner (priority 255) has its addresses from elsewhere.
     #[must_use]
     pub fn judge(config: &Instance, interfaces: &Interfaces, ours: impl Fn(&str, IpNet) -> bool) -> Self {
+        let tracked = tracked(config, interfaces);
         let Some(interface) = interfaces.get(&config.interface) else {
-            return Self { faults: vec![Fault::NoInterface], ..Self::default() };
+            return Self { faults: vec![Fault::NoInterface], tracked, ..Self::default() };
         };
-        let mut faults = Vec::new();
-        if !interface.up {
-            faults.push(Fault::InterfaceDown);
-        } else if !interface.carrier {
-            faults.push(Fault::NoCarrier);
-        }
+        let mut faults: Vec<Fault> = trouble(Some(interface)).into_iter().collect();
         let source = source(config, interface, |net| ours(&config.interface, net));
         faults.extend(source.as_ref().err().cloned());
         faults.extend(foreign(config, interfaces, ours));
@@ -136,8 +160,28 @@ impl Local {
             station: mac.map(|mac| (interface.index, mac)),
             mtu: interface.mtu,
             faults,
+            tracked,
         }
     }
+}
+
+/// What is wrong with an interface.
+const fn trouble(interface: Option<&Interface>) -> Option<Fault> {
+    match interface {
+        None => Some(Fault::NoInterface),
+        Some(Interface { up: false, .. }) => Some(Fault::InterfaceDown),
+        Some(Interface { carrier: false, .. }) => Some(Fault::NoCarrier),
+        Some(_) => None,
+    }
+}
+
+/// The interfaces that it tracks.
+fn tracked(config: &Instance, interfaces: &Interfaces) -> Found {
+    let names = config.track.iter().filter_map(|track| match &track.what {
+        Tracked::Interface { name, .. } => Some(name),
+        Tracked::Check(_) => None,
+    });
+    names.map(|name| (name.clone(), trouble(interfaces.get(name)))).collect()
 }
 
 /// The address to send from.

@@ -11,18 +11,20 @@ use vipkit_core::vrrp::{self, Accepted, Authentication, Expectation, Received, R
 
 use crate::announce::Announcer;
 use crate::counters::{self, Counters};
-use crate::fault::Local;
+use crate::fault::{Fault, Local};
 use crate::fsm::{Action, Event, Fsm, Reason, Settings, State};
+use crate::heard::Heard;
 use crate::oddities::{self, Oddity};
 use crate::peers::Peers;
 use crate::refused::Refused;
 use crate::replay::Replay;
+use crate::trackers::Trackers;
 use crate::wire;
 
 pub use crate::output::{Level, Output};
 
-/// Changes of state in a minute that are logged: others can cause any number of them.
-const TRANSITIONS_TOLD: u64 = 20;
+/// Changes of state in a minute that are logged, and changes of the priority: others can cause any number of them.
+const CHANGES_TOLD: u64 = 20;
 
 /// A virtual router.
 #[derive(Clone, Debug)]
@@ -31,6 +33,9 @@ pub struct Router {
     config: Instance,
     fsm: Fsm,
     local: Local,
+    trackers: Trackers,
+    /// It is to take part as soon as it need not wait for first verdicts.
+    starts: bool,
     /// What of the configuration and the host counts for each packet.
     expectation: Expectation,
     replay: Replay,
@@ -51,8 +56,10 @@ impl Router {
     pub fn new(name: &str, config: Instance, now: Mono) -> Self {
         Self {
             name: name.to_owned(),
-            fsm: Fsm::new(settings(&config)),
+            fsm: Fsm::new(settings(&config, config.priority)),
             local: Local::default(),
+            trackers: Trackers::new(&config),
+            starts: false,
             expectation: wire::expectation(&config, &Local::default(), Wall::default()),
             replay: Replay::default(),
             peers: Peers::default(),
@@ -106,6 +113,18 @@ impl Router {
     #[must_use]
     pub const fn local(&self) -> &Local {
         &self.local
+    }
+
+    /// What it tracks.
+    #[must_use]
+    pub const fn trackers(&self) -> &Trackers {
+        &self.trackers
+    }
+
+    /// What keeps it out of the election.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
+        self.local.faults.iter().cloned().chain(self.trackers.faults()).collect()
     }
 
     /// When it entered its state.
@@ -163,20 +182,30 @@ impl Router {
     /// When it wants [`Router::timer`].
     #[must_use]
     pub fn deadline(&self, now: Mono) -> Option<Mono> {
-        [self.fsm.deadline(), self.announcer.deadline(now)].into_iter().flatten().min()
+        [self.fsm.deadline(), self.announcer.deadline(now), self.trackers.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
-    /// Takes part from now on, unless a fault holds it. `adopt`: it was Active a moment ago, in the program's life
-    /// before this one, and its addresses are in place.
+    /// Takes part from now on, unless a fault holds it: as soon as what it tracks was judged. `adopt`: it was Active a
+    /// moment ago, in the program's life before this one, and its addresses are in place: it goes on at once.
     pub fn start(&mut self, local: Local, adopt: bool, now: Mono, out: &mut Vec<Output>) {
         self.local = local;
         self.expect_anew();
-        let event = match (self.local.faults.is_empty(), adopt) {
-            (false, _) => Event::Fault,
-            (true, true) => Event::Adopt,
-            (true, false) => Event::Startup,
-        };
-        self.step(&event, now, out);
+        let adopt = adopt && self.local.faults.is_empty();
+        self.trackers.observe(&self.local.tracked, now);
+        self.trackers.start(!adopt, now);
+        self.weigh(now, out);
+        if adopt {
+            self.step(&Event::Adopt, now, out);
+        } else {
+            self.starts = true;
+        }
+        self.decide(now, out);
+        if let Some(waits) = self.trackers.waits_for() {
+            self.log(Level::Info, &waits, 0, out);
+        }
     }
 
     /// What was seen of the host changed.
@@ -191,11 +220,17 @@ impl Router {
         self.local = local;
         self.expect_anew();
         out.push(Output::Changed);
-        match (self.local.faults.is_empty(), self.fsm.state()) {
-            (false, State::Backup | State::Active) => self.step(&Event::Fault, now, out),
-            (true, State::Fault) => self.step(&Event::Startup, now, out),
-            (false, State::Fault) => self.reason = self.explain(Reason::Fault),
-            (true, State::Backup | State::Active) | (_, State::Initialize) => {}
+        self.trackers.observe(&self.local.tracked, now);
+        self.track(now, out);
+    }
+
+    /// What was heard of checks changed.
+    pub fn hear(&mut self, heard: &Heard, now: Mono, out: &mut Vec<Output>) {
+        let before = self.trackers.clone();
+        self.trackers.hear(heard, now);
+        if self.trackers != before {
+            out.push(Output::Changed);
+            self.track(now, out);
         }
     }
 
@@ -214,6 +249,10 @@ impl Router {
 
     /// The moment that [`Router::deadline`] named has come. Early or repeated calls do no harm.
     pub fn timer(&mut self, now: Mono, out: &mut Vec<Output>) {
+        if self.trackers.deadline().is_some_and(|deadline| deadline <= now) {
+            out.push(Output::Changed);
+            self.track(now, out);
+        }
         self.step(&Event::Timer, now, out);
         let addresses = self.announcer.turn(now);
         if !addresses.is_empty() {
@@ -245,7 +284,8 @@ impl Router {
         let understood = config.authentication == self.config.authentication;
         self.config = config;
         self.expect_anew();
-        self.step(&Event::Settings(settings(&self.config)), now, out);
+        self.trackers.configure(&self.config);
+        self.track(now, out);
         if !understood && self.fsm.state() == State::Active {
             // Another holder, who refused our adverts until now, may yield to the next without a word.
             self.announcer.reassert(now);
@@ -268,12 +308,57 @@ impl Router {
 
     /// Stops taking part.
     pub fn stop(&mut self, now: Mono, out: &mut Vec<Output>) {
+        self.starts = false;
+        self.trackers.stop();
         self.step(&Event::Shutdown, now, out);
     }
 
     /// Counts something that its hands did or failed to do.
     pub fn count(&mut self, name: &'static str, count: u64) {
         self.counters.add(name, count);
+    }
+
+    /// What it tracks, or what that is worth, may have changed.
+    fn track(&mut self, now: Mono, out: &mut Vec<Output>) {
+        self.trackers.settle(now);
+        self.weigh(now, out);
+        self.decide(now, out);
+    }
+
+    /// Takes part with the priority that follows from what it tracks.
+    fn weigh(&mut self, now: Mono, out: &mut Vec<Output>) {
+        let (old, new) = (self.fsm.settings().priority, self.trackers.priority(self.config.priority));
+        let news = self.trackers.news();
+        let settings = settings(&self.config, new);
+        if settings != self.fsm.settings() {
+            self.step(&Event::Settings(settings), now, out);
+        }
+        if old == new {
+            return;
+        }
+        if let Some(kept_back) = self.limiter.admit_up_to(CHANGES_TOLD, "priorities", now) {
+            let why = if news.is_empty() { "as configured".to_owned() } else { news.join("; ") };
+            self.log(Level::Info, &format!("effective priority {old} -> {new}: {why}"), kept_back, out);
+        }
+    }
+
+    /// Takes part if nothing stands in the way, else not.
+    fn decide(&mut self, now: Mono, out: &mut Vec<Output>) {
+        let well = self.faults().is_empty();
+        match self.fsm.state() {
+            State::Initialize if self.starts => match self.trackers.waits_for() {
+                Some(waits) => self.reason = waits,
+                None => {
+                    self.starts = false;
+                    let event = if well { Event::Startup } else { Event::Fault };
+                    self.step(&event, now, out);
+                }
+            },
+            State::Backup | State::Active if !well => self.step(&Event::Fault, now, out),
+            State::Fault if well => self.step(&Event::Startup, now, out),
+            State::Fault => self.reason = self.explain(Reason::Fault),
+            State::Initialize | State::Backup | State::Active => {}
+        }
     }
 
     /// An advert that was not heard before.
@@ -375,7 +460,7 @@ impl Router {
                 if *to == State::Active {
                     self.counters.add(counters::BECAME_ACTIVE, 1);
                 }
-                if let Some(kept_back) = self.limiter.admit_up_to(TRANSITIONS_TOLD, "transitions", now) {
+                if let Some(kept_back) = self.limiter.admit_up_to(CHANGES_TOLD, "transitions", now) {
                     self.log(Level::Info, &format!("{from} -> {to}: {}", self.reason), kept_back, out);
                 }
                 out.push(Output::Changed);
@@ -413,8 +498,8 @@ impl Router {
     fn explain(&self, reason: Reason) -> String {
         match reason {
             Reason::Fault => {
-                let faults: Vec<_> =
-                    self.local.faults.iter().map(|f| f.what(&self.config.interface)).collect();
+                let faults = self.faults();
+                let faults: Vec<_> = faults.iter().map(|fault| fault.what(&self.config.interface)).collect();
                 faults.join("; ")
             }
             other => other.to_string(),
@@ -422,52 +507,10 @@ impl Router {
     }
 }
 
-fn settings(config: &Instance) -> Settings {
-    Settings { priority: config.priority, interval: config.advertisement_interval, preempt: config.preempt }
+/// The configuration with another priority.
+const fn settings(config: &Instance, priority: Priority) -> Settings {
+    Settings { priority, interval: config.advertisement_interval, preempt: config.preempt }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    use vipkit_config::Source;
-    use vipkit_core::vrrp::Packet;
-
-    fn router(keys: &str, source: u8) -> Router {
-        let text = format!(
-            "[vrrp.web]\ninterface = 'eth0'\nvirtual_router_id = 51\naddresses = ['10.0.1.5/24']\n{keys}"
-        );
-        let config = vipkit_config::parse(&[Source { name: "vipkit.toml".to_owned(), text }]).unwrap();
-        let mut router = Router::new("web", config.vrrp["web"].clone(), Mono(0));
-        let local = Local { source: Some([10, 0, 1, source].into()), ..Local::default() };
-        router.start(local, false, Mono(0), &mut Vec::new());
-        router
-    }
-
-    fn sent(router: &mut Router, priority: Priority) -> Vec<u8> {
-        let mut out = Vec::new();
-        router.send(priority, &mut out);
-        match &out[..] {
-            [Output::Transmit(Packet::V4 { bytes, .. })] => bytes.clone(),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// Who speaks for the virtual router may do so as often as it likes.
-    #[test]
-    fn changes_of_state_that_others_cause_do_not_fill_the_log() {
-        let mut other = router("advertisement_interval = '10ms'", 2);
-        let [higher, leaving] = [Priority(200), Priority::LEAVING].map(|priority| sent(&mut other, priority));
-        let mut router = router("", 1);
-        let (mut now, mut out) = (Mono(0), Vec::new());
-        for _ in 0..1000 {
-            router.packet(&Received::V4(&higher), now, &mut out);
-            router.packet(&Received::V4(&leaving), now, &mut out);
-            now = router.fsm.deadline().unwrap();
-            router.timer(now, &mut out);
-        }
-        assert_eq!(router.counters.of(counters::BECAME_ACTIVE), 1000);
-        let lines = out.iter().filter(|output| matches!(output, Output::Log(..))).count();
-        assert!(lines < 30, "{lines} lines in {:?}", now.since_start());
-    }
-}
+mod tests;

@@ -61,6 +61,7 @@ pub fn instance(router: &Router, view: View<'_>) -> Instance {
         since: view.epoch.time(router.since()),
         reason: router.reason().to_owned(),
         priority: config.priority.0,
+        effective_priority: fsm.settings().priority.0,
         preempt: config.preempt,
         accept: config.accept,
         strict: config.strict,
@@ -82,6 +83,7 @@ pub fn instance(router: &Router, view: View<'_>) -> Instance {
         skew_time: fsm.skew_time().as_secs_f64(),
         active_down_interval: fsm.active_down_interval().as_secs_f64(),
         timer: fsm.deadline().map(|deadline| (deadline - view.now).as_secs_f64()),
+        trackers: router.trackers().shown(config.priority, view.epoch).collect(),
         addresses: there.shown().take(SHOWN_MAX).collect(),
         address_count: count(config.addresses.len()),
         addresses_present: count(there.present()),
@@ -90,8 +92,7 @@ pub fn instance(router: &Router, view: View<'_>) -> Instance {
         peers: router.peers().iter().map(|(source, heard)| peer(*source, heard, &view)).collect(),
         refused: refused(router, &view),
         faults: router
-            .local()
-            .faults
+            .faults()
             .iter()
             .map(|f| notice(f.what(&config.interface), f.remedy(&config.interface)))
             .collect(),

@@ -1,21 +1,48 @@
-//! `[check.NAME]`, and `check` of a service or a server: how to tell whether something is up. What each kind of
-//! check is told is in its own file in `check/`. Runs nothing: it only says what is to be run, and under which name.
+//! `[check.NAME]`, and a check without a name of a service or a server: how to tell whether something is up. What each
+//! kind of check is told is in its own file in `check/`. Runs nothing, and does not know who needs it: that is `checked`.
 
+pub(crate) mod agent;
+pub(crate) mod dns;
+pub(crate) mod external;
+pub(crate) mod file;
+pub(crate) mod http;
+pub(crate) mod https;
+pub(crate) mod path;
+pub(crate) mod ping;
+pub(crate) mod process;
+pub(crate) mod script;
+pub(crate) mod smtp;
+pub(crate) mod systemd;
 pub(crate) mod tcp;
+pub(crate) mod text;
+pub(crate) mod tls;
+pub(crate) mod udp;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::context::{Context, quote};
 use crate::duration::{DAY, HOUR, between};
-use crate::fault::FAULTS_MAX;
+use crate::endpoint::Host;
 use crate::named::{self, Noun};
-use crate::section::{About, Absent, Field, Key, Section, closest};
+use crate::section::{About, Absent, Field, Key, Section};
 use crate::source::At;
-use crate::tree::Datum;
 
-pub use tcp::Tcp;
+use agent::Agent;
+use dns::Dns;
+use external::External;
+use file::File;
+use http::Http;
+use https::Https;
+use path::Path;
+use ping::Ping;
+use process::Process;
+use script::Script;
+use smtp::Smtp;
+use systemd::Unit;
+use tcp::Tcp;
+use tls::Tls;
+use udp::Udp;
 
 /// Most checks with a name of their own, `[check.NAME]`.
 pub const CHECKS_MAX: usize = 16384;
@@ -23,18 +50,51 @@ pub const CHECKS_MAX: usize = 16384;
 const CHECKS: Noun = Noun { article: "a", noun: "check", most: CHECKS_MAX, example: "[check.web]" };
 
 /// How to tell whether something is up. Equal checks need one run for all who ask.
+///
+/// A round is a run, and its retries if it fails; it has failed when all of them have.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Check {
     /// What is done.
     pub kind: Kind,
-    /// From one run to the next, 100 ms to a day.
+    /// From one round to the next, 100 ms to a day.
     pub interval: Duration,
     /// A run that takes longer has failed, 10 ms to an hour.
     pub timeout: Duration,
-    /// How many failures in a row, after the first, are retried before the target is down, 0-100.
+    /// How many more runs a round has after one that failed, 0-100.
     pub retries: u32,
-    /// From a failure that is retried to the next run, at most an hour.
+    /// From a run that failed to the next of its round, at most an hour.
     pub retry_delay: Duration,
+    /// How many rounds in a row must pass before down turns up, 1-100.
+    pub rise: u32,
+    /// How many rounds in a row must fail before up turns down, 1-100.
+    pub fall: u32,
+    /// What becomes of the verdict when it could not be run.
+    pub on_could_not_run: CouldNotRun,
+}
+
+/// What becomes of the verdict of a check that could not be run, which says nothing of its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CouldNotRun {
+    /// It stays what it was.
+    Hold,
+    /// It is down.
+    Down,
+    /// It is up.
+    Up,
+}
+
+impl CouldNotRun {
+    const ALL: [Self; 3] = [Self::Hold, Self::Down, Self::Up];
+
+    /// Its name in the configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hold => "hold",
+            Self::Down => "down",
+            Self::Up => "up",
+        }
+    }
 }
 
 /// A kind of check: its name, the keys that it alone has, and how they are read.
@@ -44,12 +104,15 @@ struct Row {
     read: fn(&mut Section<'_, '_>) -> Option<Aim>,
 }
 
-/// What is done, once it is known whether a server is meant; none if it needs one and there is none.
-type Aim = Box<dyn Fn(Option<SocketAddr>) -> Option<Kind>>;
+/// What is done, once it is known whether a server is meant, and what it is called: NAME of the check, or else of the
+/// verdict. None if it needs a server and there is none.
+pub(crate) type Aim = Box<dyn Fn(Option<SocketAddr>, &str) -> Option<Kind>>;
 
-/// Each kind of check has a line here, its file, and a row in the documentation.
+/// Each kind of check has a line here, its file, and a table in the documentation. One that goes over the network says
+/// to whom, and by which path.
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $kind:ident = $name:literal in $module:ident;)+) => {
+    ($($(#[$doc:meta])* $kind:ident = $name:literal in $module:ident
+       $(, for $check:ident to $host:expr, by $path:expr)?;)+) => {
         /// What a check does.
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Kind {
@@ -72,6 +135,24 @@ macro_rules! kinds {
                     $(Self::$kind(check) => $module::target(check),)+
                 }
             }
+
+            /// Whom it asks over the network; none if it looks at this machine.
+            #[must_use]
+            pub const fn host(&self) -> Option<&Host> {
+                match self {
+                    $($(Self::$kind($check) => Some(&$host),)?)+
+                    _ => None,
+                }
+            }
+
+            /// How its packets leave this machine, if it sends any.
+            #[must_use]
+            pub const fn path(&self) -> Option<&Path> {
+                match self {
+                    $($(Self::$kind($check) => Some(&$path),)?)+
+                    _ => None,
+                }
+            }
         }
 
         const KINDS: &[Row] = &[$(Row { name: $name, keys: $module::KEYS, read: $module::read },)+];
@@ -80,15 +161,47 @@ macro_rules! kinds {
 
 kinds! {
     /// A TCP connection is made and closed.
-    Tcp = "tcp" in tcp;
+    Tcp = "tcp" in tcp, for check to check.target.host, by check.path;
+    /// A TLS handshake is made.
+    Tls = "tls" in tls, for check to check.target.host, by check.path;
+    /// HTTP requests are made.
+    Http = "http" in http, for check to check.target.host, by check.path;
+    /// HTTP requests are made over TLS.
+    Https = "https" in https, for check to check.http.target.host, by check.http.path;
+    /// A mail server is greeted.
+    Smtp = "smtp" in smtp, for check to check.target.host, by check.path;
+    /// A DNS server is asked for a name.
+    Dns = "dns" in dns, for check to check.target.host, by check.path;
+    /// A datagram is sent.
+    Udp = "udp" in udp, for check to check.target.host, by check.path;
+    /// ICMP echo requests are sent.
+    Ping = "ping" in ping, for check to check.host, by check.path;
+    /// A program of this machine is run.
+    Script = "script" in script;
+    /// Processes of this machine are looked for.
+    Process = "process" in process;
+    /// A unit of systemd is looked at.
+    Unit = "systemd" in systemd;
+    /// A number is read from a file.
+    File = "file" in file;
+    /// An agent on the server is asked how much work it wants.
+    Agent = "agent" in agent, for check to check.target.host, by check.path;
+    /// Nothing is done: somebody says.
+    External = "external" in external;
+}
+
+/// The names of all kinds.
+#[cfg(test)]
+pub(crate) fn kinds() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|row| row.name)
 }
 
 const TYPE: Key<&Row> = Key {
     about: About {
         name: "type",
-        kind: "\"tcp\"",
+        kind: "the name of a kind of check",
         absent: Absent::Required,
-        doc: "What is done; the other keys of each kind are below.",
+        doc: "What is done; the kinds, and the other keys of each, are below.",
     },
     read: |field| field.word(KINDS.iter().map(|row| (row.name, row))),
 };
@@ -98,7 +211,7 @@ const INTERVAL: Key<Duration> = Key {
         name: "interval",
         kind: "a duration from 100 ms to a day",
         absent: Absent::Default("\"5s\""),
-        doc: "Time from one run to the next.",
+        doc: "Time from one round to the next.",
     },
     read: |field| between(field, Duration::from_millis(100)..=DAY),
 };
@@ -117,8 +230,8 @@ const RETRIES: Key<u32> = Key {
     about: About {
         name: "retries",
         kind: "an integer from 0 to 100",
-        absent: Absent::Default("2"),
-        doc: "How many failures in a row, after the first, are retried before the target is down.",
+        absent: Absent::None("`2`; `0` for `external`"),
+        doc: "How many more runs a round has after one that failed; the round fails if all of them do.",
     },
     read: |field| field.count(0..=100, "leave it out for 2"),
 };
@@ -128,51 +241,79 @@ const RETRY_DELAY: Key<Duration> = Key {
         name: "retry_delay",
         kind: "a duration of at most an hour",
         absent: Absent::Default("\"1s\""),
-        doc: "Time from a failure that is retried to the next run.",
+        doc: "Time from a run that failed to the next of its round.",
     },
     read: |field| between(field, Duration::ZERO..=HOUR),
 };
 
+const RISE: Key<u32> = Key {
+    about: About {
+        name: "rise",
+        kind: "an integer from 1 to 100",
+        absent: Absent::Default("1"),
+        doc: "How many rounds in a row must pass before what is down is up.",
+    },
+    read: |field| field.count(1..=100, "1 takes the first"),
+};
+
+const FALL: Key<u32> = Key {
+    about: About {
+        name: "fall",
+        kind: "an integer from 1 to 100",
+        absent: Absent::Default("1"),
+        doc: "How many rounds in a row must fail before what is up is down.",
+    },
+    read: |field| field.count(1..=100, "1 takes the first"),
+};
+
+const ON_COULD_NOT_RUN: Key<CouldNotRun> = Key {
+    about: About {
+        name: "on_could_not_run",
+        kind: "\"hold\", \"down\" or \"up\"",
+        absent: Absent::Default("\"hold\""),
+        doc: "What becomes of the verdict when this machine could not run the check: it stays what it was, or is this.",
+    },
+    read: |field| field.word(CouldNotRun::ALL.into_iter().map(|what| (what.name(), what))),
+};
+
 /// The keys that every check has.
-pub(crate) const KEYS: &[About] =
-    &[TYPE.about, INTERVAL.about, TIMEOUT.about, RETRIES.about, RETRY_DELAY.about];
+pub(crate) const KEYS: &[About] = &[
+    TYPE.about,
+    INTERVAL.about,
+    TIMEOUT.about,
+    RETRIES.about,
+    RETRY_DELAY.about,
+    RISE.about,
+    FALL.about,
+    ON_COULD_NOT_RUN.about,
+];
+
+/// Keys that several kinds have; each makes those known that it reads.
+const SHARED: &[&[About]] = &[path::KEYS, tls::SETTINGS, http::request::KEYS];
 
 /// A check as it is written down: whose target it is may not be known yet.
 pub(crate) struct Draft {
-    at: At,
+    /// Where it stands.
+    pub at: At,
     aim: Aim,
     interval: Duration,
     timeout: Duration,
     retries: u32,
     retry_delay: Duration,
+    rise: u32,
+    fall: u32,
+    on_could_not_run: CouldNotRun,
 }
 
 impl Draft {
-    /// The check of a server, or of the target that is written down; none if there is none.
-    fn of(&self, server: Option<SocketAddr>) -> Option<Check> {
-        let Self { aim, interval, timeout, retries, retry_delay, .. } = self;
-        Some(Check {
-            kind: aim(server)?,
-            interval: *interval,
-            timeout: *timeout,
-            retries: *retries,
-            retry_delay: *retry_delay,
-        })
+    /// The check of a server, or of the target that is written down; none if there is none. `name` is its own, or else
+    /// that of the verdict.
+    pub fn of(&self, server: Option<SocketAddr>, name: &str) -> Option<Check> {
+        let &Self { ref aim, interval, timeout, retries, retry_delay, rise, fall, on_could_not_run, .. } =
+            self;
+        let kind = aim(server, name)?;
+        Some(Check { kind, interval, timeout, retries, retry_delay, rise, fall, on_could_not_run })
     }
-}
-
-/// What a service or a server says of its check.
-pub(crate) enum Said {
-    /// The name of a check, and where that stands.
-    Name(String, At),
-    /// A check of its own.
-    Own(Draft),
-}
-
-/// A check, and the servers that it is run for: the names of their verdicts, and their addresses.
-pub(crate) struct Use {
-    pub said: Said,
-    pub servers: Vec<(String, SocketAddr)>,
 }
 
 /// All checks with a name, as they are written down; none for what is wrong, so that its name is known all the same.
@@ -180,31 +321,28 @@ pub(crate) fn read(field: &mut Field<'_, '_>) -> Option<BTreeMap<String, Option<
     named::tables(field, &CHECKS, KEYS, |section| Some(draft(section)))
 }
 
-/// `check` of a service or a server.
-pub(crate) fn said(field: &mut Field<'_, '_>) -> Option<Said> {
-    match &field.value.datum {
-        Datum::Text(name) => Some(Said::Name(name.clone(), field.value.at)),
-        Datum::Table(_) => draft(field.section(KEYS)?).map(Said::Own),
-        _ => {
-            field.mistyped("write the NAME of a [check.NAME] in quotes, or its keys in braces");
-            None
-        }
-    }
-}
-
-fn draft(mut section: Section<'_, '_>) -> Option<Draft> {
+/// A check that is written down in this table.
+pub(crate) fn draft(mut section: Section<'_, '_>) -> Option<Draft> {
     let kind = section.get(&TYPE);
     match kind {
         Some(row) => section.know(row.keys),
         // Whose keys these are cannot be told, so none is called unknown that any kind has.
-        None => KINDS.iter().for_each(|row| section.know(row.keys)),
+        None => {
+            KINDS.iter().map(|row| row.keys).chain(SHARED.iter().copied()).for_each(|keys| section.know(keys))
+        }
     }
     let aim = kind.and_then(|row| (row.read)(&mut section));
+    if let Some(kind) = aim.as_ref().and_then(|aim| aim(None, "")) {
+        link_local_needs_an_interface(&kind, &mut section);
+    }
     let at = section.place();
     let interval = section.get(&INTERVAL);
     let timeout = section.get(&TIMEOUT);
-    let retries = section.get(&RETRIES);
+    let retries = if section.has(&RETRIES) { section.get(&RETRIES) } else { Some(retries_of(kind)) };
     let retry_delay = section.get(&RETRY_DELAY);
+    let rise = section.get(&RISE);
+    let fall = section.get(&FALL);
+    let on_could_not_run = section.get(&ON_COULD_NOT_RUN);
     section.finish();
     Some(Draft {
         at,
@@ -213,57 +351,25 @@ fn draft(mut section: Section<'_, '_>) -> Option<Draft> {
         timeout: timeout?,
         retries: retries?,
         retry_delay: retry_delay?,
+        rise: rise?,
+        fall: fall?,
+        on_could_not_run: on_could_not_run?,
     })
 }
 
-/// Everything that is checked, by the names of the verdicts.
-pub(crate) fn all(
-    named: &BTreeMap<String, Option<Draft>>,
-    uses: &[Use],
-    cx: &mut Context<'_>,
-) -> BTreeMap<String, Check> {
-    let mut checks = BTreeMap::new();
-    let mut unknown = Vec::new();
-    let mut used = BTreeSet::new();
-    for Use { said, servers } in uses {
-        let (draft, at) = match said {
-            Said::Own(draft) => (Some(draft), draft.at),
-            Said::Name(name, at) => {
-                used.insert(name.as_str());
-                let draft = named.get(name);
-                unknown.extend(draft.is_none().then_some((name, *at)));
-                (draft.and_then(Option::as_ref), *at)
-            }
-        };
-        let target = draft.filter(|_| servers.len() > 1).and_then(|draft| draft.of(None));
-        if let Some(target) = target.map(|check| check.kind.target()) {
-            let what = format!("{} servers are judged by one target, {target}", servers.len());
-            cx.warn(at, (what, "leave out \"target\": each is checked where it answers".to_owned()));
-        }
-        let of = |(name, server): &(String, SocketAddr)| Some((name.clone(), draft?.of(Some(*server))?));
-        checks.extend(servers.iter().filter_map(of));
-    }
-    for (name, at) in unknown.into_iter().take(FAULTS_MAX) {
-        cx.missing(at, format!("there is no check {}", quote(name)), instead_of(name, named));
-    }
-    for (name, draft) in named.iter().filter_map(|(name, draft)| Some((name, draft.as_ref()?))) {
-        let check = draft.of(None);
-        if check.is_none() && !used.contains(name.as_str()) {
-            let hint = "give it a \"target\", or name it as the \"check\" of a service";
-            cx.warn(draft.at, (format!("[check.{name}] is run by nobody"), hint.to_owned()));
-        }
-        checks.extend(check.map(|check| (name.clone(), check)));
-    }
-    checks
+/// What is told once need not be asked again.
+fn retries_of(kind: Option<&Row>) -> u32 {
+    if kind.is_some_and(|row| row.name == "external") { 0 } else { 2 }
 }
 
-fn instead_of<T>(name: &str, named: &BTreeMap<String, T>) -> String {
-    // Looking for a slip among all names, for each that is unknown, would take long.
-    const LOOKED_AT_MAX: usize = 256;
-    match closest(name, named.keys().take(LOOKED_AT_MAX).map(String::as_str)) {
-        Some(close) => format!("did you mean {close:?}?"),
-        None if named::is_name(name) => format!("write [check.{name}]"),
-        None => format!("a name is {}", named::RULE),
+/// Every interface may have it, so that it means nothing without one (RFC 4007 §6).
+fn link_local_needs_an_interface(kind: &Kind, section: &mut Section<'_, '_>) {
+    if let (Some(Host::Address(IpAddr::V6(address))), Some(Path { interface: None, .. })) =
+        (kind.host(), kind.path())
+        && address.is_unicast_link_local()
+    {
+        let what = format!("the link-local address {address} without an \"interface\"");
+        section.fault(section.at_key("target"), &what, "write the name of the interface that it is on");
     }
 }
 
@@ -272,11 +378,6 @@ mod tests {
     use super::*;
     use crate::testing::{check, config, faults, service};
 
-    /// The service web with more of a file behind it.
-    fn with(line: &str, more: &str) -> String {
-        format!("{}\n{more}", service(line))
-    }
-
     #[test]
     fn defaults() {
         let check = check("[check.nginx]\ntype = \"tcp\"\ntarget = \"127.0.0.1:80\"", "nginx");
@@ -284,118 +385,48 @@ mod tests {
         assert_eq!(check.interval, Duration::from_secs(5));
         assert_eq!(check.timeout, Duration::from_secs(3));
         assert_eq!((check.retries, check.retry_delay), (2, Duration::from_secs(1)));
+        assert_eq!((check.rise, check.fall, check.on_could_not_run), (1, 1, CouldNotRun::Hold));
     }
 
     #[test]
-    fn a_server_is_checked_where_it_answers_unless_the_target_is_given() {
-        let target = |line: &str, more: &str| check(&with(line, more), "web/192.0.2.81:80").kind.target();
-        assert_eq!(target("check = { type = \"tcp\" }", ""), "192.0.2.81:80");
-        assert_eq!(target("check = { type = \"tcp\", target = \"192.0.2.81:8080\" }", ""), "192.0.2.81:8080");
-        assert_eq!(target("check = \"up\"", "[check.up]\ntype = \"tcp\""), "192.0.2.81:80");
-        let own = "server = [{ address = \"192.0.2.81:80\", check = \"up\" }]";
-        assert_eq!(target(own, "[check.up]\ntype = \"tcp\"\ntarget = \"127.0.0.1:1\""), "127.0.0.1:1");
-    }
-
-    #[test]
-    fn the_check_of_a_server_replaces_that_of_its_service() {
-        let text = service(
-            "check = { type = \"tcp\", retries = 7 }\n\
-             [[service.server]]\naddress = \"192.0.2.81:80\"\n\
-             [[service.server]]\naddress = \"192.0.2.82:80\"\ncheck = { type = \"tcp\" }",
-        )
-        .replace("server = [{ address = \"192.0.2.81:80\" }]\n", "");
-        let checks = config(&text).checks;
-        assert_eq!(checks["web/192.0.2.81:80"].retries, 7);
-        assert_eq!(checks["web/192.0.2.82:80"].retries, 2);
-    }
-
-    #[test]
-    fn a_verdict_has_the_name_of_the_check_or_of_service_and_server() {
-        let text = with("check = \"both\"", "[check.both]\ntype = \"tcp\"\ntarget = \"127.0.0.1:80\"");
-        let config = config(&text);
-        assert_eq!(config.checks.keys().collect::<Vec<_>>(), ["both", "web/192.0.2.81:80"]);
-        assert_eq!(config.checks["both"], config.checks["web/192.0.2.81:80"]);
-        assert_eq!(config.services["web"].servers[0].check.as_deref(), Some("web/192.0.2.81:80"));
-    }
-
-    #[test]
-    fn without_a_check_there_is_no_verdict() {
-        let config = config(&service(""));
-        assert!(config.checks.is_empty());
-        assert_eq!(config.services["web"].servers[0].check, None);
-    }
-
-    #[test]
-    fn a_check_without_a_target_that_no_service_names_is_a_warning() {
-        let warnings =
-            |text: &str| config(text).warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-        assert_eq!(
-            warnings("[check.up]\ntype = \"tcp\""),
-            "vipkit.toml:1:8: [check.up] is run by nobody; \
-             give it a \"target\", or name it as the \"check\" of a service"
-        );
-        assert_eq!(warnings("[check.up]\ntype = \"tcp\"\ntarget = \"127.0.0.1:80\""), "");
-        assert_eq!(warnings(&with("check = \"up\"", "[check.up]\ntype = \"tcp\"")), "");
-    }
-
-    #[test]
-    fn one_target_for_several_servers_is_a_warning() {
-        let two = "[service.check]\ntype = \"tcp\"\ntarget = \"127.0.0.1:80\"\n\
-                   [[service.server]]\naddress = \"192.0.2.81:80\"\n[[service.server]]\naddress = \"192.0.2.82:80\"";
-        let text = service(two).replace("server = [{ address = \"192.0.2.81:80\" }]\n", "");
-        let warned = "vipkit.toml:5:10: 2 servers are judged by one target, 127.0.0.1:80; \
-                      leave out \"target\": each is checked where it answers";
-        assert_eq!(config(&text).warnings.iter().map(ToString::to_string).collect::<Vec<_>>(), [warned]);
-        for (more, less) in
-            [("target = \"127.0.0.1:80\"\n", ""), ("[[service.server]]\naddress = \"192.0.2.82:80\"", "")]
-        {
-            assert_eq!(config(&text.replace(more, less)).warnings, []);
-        }
-    }
-
-    #[test]
-    fn refuses_a_check_that_is_not_there() {
-        let more = "[check.nginx]\ntype = \"tcp\"";
-        for (name, hint) in [
-            ("ngnix", "did you mean \"nginx\"?"),
-            ("mail", "write [check.mail]"),
-            ("a/b", "a name is 1 to 64 letters, digits, \"_\", \".\" and \"-\""),
-        ] {
-            assert_eq!(
-                faults(&with(&format!("check = \"{name}\""), more)),
-                format!("vipkit.toml:6:9: there is no check \"{name}\"; {hint}")
-            );
-        }
-        assert_eq!(
-            faults("[check.a]\n[[service]]\ncheck = \"b\"\n[[service.server]]\ncheck = \"c\"")
-                .matches("there is no check")
-                .count(),
-            2
-        );
-        let swallowed = format!("{}[check.mail\n", service("check = \"mail\"\n"));
-        assert_eq!(faults(&swallowed), "vipkit.toml:7:12: unclosed table; expected `]`");
+    fn reads_each_key() {
+        let text = "[check.a]\ntype = \"tcp\"\ntarget = \"127.0.0.1:80\"\ninterval = \"1s\"\ntimeout = \"2s\"\n\
+                    retries = 0\nretry_delay = \"3s\"\nrise = 100\nfall = 4\non_could_not_run = \"down\"";
+        let check = check(text, "a");
+        let [second, two, three] = [1, 2, 3].map(Duration::from_secs);
+        assert_eq!((check.interval, check.timeout, check.retry_delay), (second, two, three));
+        assert_eq!((check.retries, check.rise, check.fall), (0, 100, 4));
+        assert_eq!(check.on_could_not_run, CouldNotRun::Down);
     }
 
     #[test]
     fn refuses_a_value_that_a_key_cannot_have() {
         for (key, rest) in [
-            ("interval = \"99ms\"", "from 100 ms to a day, not \"99ms\"; the nearest is \"100ms\""),
-            ("interval = \"25h\"", "from 100 ms to a day, not \"1day 1h\"; the nearest is \"1day\""),
-            ("timeout = \"1ms\"", "from 10 ms to an hour, not \"1ms\"; the nearest is \"10ms\""),
-            ("retry_delay = \"2h\"", "of at most an hour, not \"2h\"; the nearest is \"1h\""),
+            (
+                "interval = \"99ms\"",
+                "a duration from 100 ms to a day, not \"99ms\"; the nearest is \"100ms\"",
+            ),
+            (
+                "interval = \"25h\"",
+                "a duration from 100 ms to a day, not \"1day 1h\"; the nearest is \"1day\"",
+            ),
+            ("timeout = \"1ms\"", "a duration from 10 ms to an hour, not \"1ms\"; the nearest is \"10ms\""),
+            ("retry_delay = \"2h\"", "a duration of at most an hour, not \"2h\"; the nearest is \"1h\""),
+            ("retries = 101", "an integer from 0 to 100, not 101; leave it out for 2"),
+            ("rise = 0", "an integer from 1 to 100, not 0; 1 takes the first"),
+            ("fall = 101", "an integer from 1 to 100, not 101; 1 takes the first"),
+            (
+                "on_could_not_run = \"wait\"",
+                "\"hold\", \"down\" or \"up\", not \"wait\"; known here: hold, down, up",
+            ),
         ] {
-            let (name, value) = key.split_once(" = ").unwrap();
+            let (name, _) = key.split_once(" = ").unwrap();
             let column = name.len() + 4;
             assert_eq!(
-                faults(&format!("[check.a]\ntype = \"tcp\"\n{name} = {value}")),
-                format!("vipkit.toml:3:{column}: \"{name}\" in [check.a] must be a duration {rest}")
+                faults(&format!("[check.a]\ntype = \"tcp\"\n{key}")),
+                format!("vipkit.toml:3:{column}: \"{name}\" in [check.a] must be {rest}")
             );
         }
-        assert_eq!(
-            faults("[check.a]\ntype = \"tcp\"\nretries = 101"),
-            "vipkit.toml:3:11: \"retries\" in [check.a] must be an integer from 0 to 100, not 101; \
-             leave it out for 2"
-        );
     }
 
     #[test]
@@ -404,26 +435,39 @@ mod tests {
             faults(
                 "[check.a]\ntype = \"TPC\"\ntarget = \"127.0.0.1:80\"\nretrys = 1\n[check.b]\ntimeout = \"1s\""
             ),
-            "vipkit.toml:2:8: \"type\" in [check.a] must be \"tcp\", not \"TPC\"; did you mean \"tcp\"?\n\
+            "vipkit.toml:2:8: \"type\" in [check.a] must be the name of a kind of check, not \"TPC\"; \
+             did you mean \"tcp\"?\n\
              vipkit.toml:4:1: unknown key \"retrys\" in [check.a]; did you mean \"retries\"?\n\
-             vipkit.toml:5:8: [check.b] has no \"type\"; it is required, and must be \"tcp\""
+             vipkit.toml:5:8: [check.b] has no \"type\"; it is required, and must be the name of a kind of check"
         );
         assert_eq!(
             faults("[[check]]\ntype = \"tcp\""),
             "vipkit.toml:1:1: \"check\" at the top level must be a table, not a list; \
              each is a table with a name, such as [check.web]"
         );
-        assert_eq!(
-            faults(&service("check = true")),
-            "vipkit.toml:6:9: \"check\" in [[service]] must be a table or the name of a check, not a boolean; \
-             write the NAME of a [check.NAME] in quotes, or its keys in braces"
-        );
+        let names: Vec<_> = kinds().collect();
+        assert!(faults("[check.a]\ntype = \"\"").ends_with(&format!("known here: {}", names.join(", "))));
     }
 
     #[test]
-    fn the_documented_kinds_are_all() {
-        let names: Vec<_> = KINDS.iter().map(|row| format!("{:?}", row.name)).collect();
-        assert_eq!(TYPE.about.kind, names.join(" or "));
+    fn a_link_local_target_is_on_an_interface() {
+        assert_eq!(
+            faults("[check.a]\ntype = \"tcp\"\ntarget = \"[fe80::1]:80\""),
+            "vipkit.toml:3:10: the link-local address fe80::1 without an \"interface\" in [check.a]; \
+             write the name of the interface that it is on"
+        );
+        let text = "[check.a]\ntype = \"tcp\"\ntarget = \"[fe80::1]:80\"\ninterface = \"eth0\"";
+        assert_eq!(check(text, "a").kind.target(), "[fe80::1]:80");
+    }
+
+    #[test]
+    fn the_host_and_the_path_are_those_of_the_kind() {
+        let kind = |text: &str| check(text, "a").kind;
+        let tcp = kind("[check.a]\ntype = \"tcp\"\ntarget = \"www.example.net:80\"\nsource = \"192.0.2.1\"");
+        assert_eq!(tcp.host(), Some(&Host::Name("www.example.net".to_owned())));
+        assert_eq!(tcp.path().unwrap().source, Some("192.0.2.1".parse().unwrap()));
+        let file = kind("[check.a]\ntype = \"file\"\nfile = \"/run/weight\"");
+        assert_eq!((file.host(), file.path()), (None, None));
     }
 
     #[test]
@@ -434,5 +478,14 @@ mod tests {
         };
         assert_eq!(config(&many(CHECKS_MAX)).checks.len(), CHECKS_MAX);
         assert!(faults(&many(CHECKS_MAX + 1)).contains("has 16385 checks; 16384 are the most"));
+    }
+
+    #[test]
+    fn a_check_of_a_service_says_where_it_is_wrong() {
+        assert_eq!(
+            faults(&service("check = { type = \"tcp\", retries = -1 }")),
+            "vipkit.toml:6:35: \"retries\" in [service.check] must be an integer from 0 to 100, not -1; \
+             leave it out for 2"
+        );
     }
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::check::{self, Check};
+use crate::check;
+use crate::checked::{self, Checked};
 use crate::context::Context;
 use crate::digest::Digest;
 use crate::fault::{Fault, Faults};
+use crate::health::{self, Health};
 use crate::instance::Instance;
 use crate::ipvs::{self, Ipvs};
 use crate::node::{self, Node};
@@ -15,7 +17,7 @@ use crate::service::{self, Service, Services};
 use crate::source::{Source, Sources};
 use crate::syntax;
 use crate::tree::{Table, merge};
-use crate::vrrp;
+use crate::vrrp::{self, Instances};
 
 /// A valid configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +27,10 @@ pub struct Config {
     /// `[vrrp.NAME]` by name, at most [`INSTANCES_MAX`](crate::INSTANCES_MAX).
     pub vrrp: BTreeMap<String, Instance>,
     /// Everything that is checked, by the name of its verdict: NAME of each `[check.NAME]` with a target of its
-    /// own, SERVICE/ADDRESS of each server with a check (`web/192.0.2.81:80`).
-    pub checks: BTreeMap<String, Check>,
+    /// own, or that needs none, SERVICE/ADDRESS of each server with a check (`web/192.0.2.81:80`).
+    pub checks: BTreeMap<String, Checked>,
+    /// `[health]`.
+    pub health: Health,
     /// `[[service]]` by name, at most [`SERVICES_MAX`](crate::SERVICES_MAX).
     pub services: BTreeMap<String, Service>,
     /// `[ipvs]`.
@@ -37,14 +41,15 @@ pub struct Config {
     pub warnings: Vec<Fault>,
 }
 
-pub(crate) const KEYS: &[About] = &[NODE.about, VRRP.about, CHECK.about, SERVICE.about, IPVS.about];
+pub(crate) const KEYS: &[About] =
+    &[NODE.about, VRRP.about, CHECK.about, HEALTH.about, SERVICE.about, IPVS.about];
 
 const NODE: Key<Node> = Key {
     about: About { name: "node", kind: "a table", absent: Absent::Default("{}"), doc: "This machine." },
     read: node::read,
 };
 
-const VRRP: Key<BTreeMap<String, Instance>> = Key {
+const VRRP: Key<Instances> = Key {
     about: About {
         name: "vrrp",
         kind: "a table",
@@ -62,6 +67,16 @@ const CHECK: Key<BTreeMap<String, Option<check::Draft>>> = Key {
         doc: "Checks, each a table with a name: `[check.web]`.",
     },
     read: check::read,
+};
+
+const HEALTH: Key<Health> = Key {
+    about: About {
+        name: "health",
+        kind: "a table",
+        absent: Absent::Default("{}"),
+        doc: "How much healthcheckd does at once.",
+    },
+    read: health::read,
 };
 
 const SERVICE: Key<Services> = Key {
@@ -115,20 +130,24 @@ pub(crate) fn parse_with(
     let node = top.get(&NODE);
     let vrrp = top.get(&VRRP);
     let named = top.get(&CHECK);
+    let health = top.get(&HEALTH);
     let services = top.get(&SERVICE);
     let ipvs = top.get(&IPVS);
     top.finish();
-    let checks =
-        named.zip(services.as_ref()).map(|(named, Services { uses, .. })| check::all(&named, uses, &mut cx));
+    let read = named.zip(services.as_ref()).zip(vrrp.as_ref());
+    let checks = read.map(|((named, Services { uses, .. }), Instances { tracked, .. })| {
+        checked::all(&named, uses, tracked, &mut cx)
+    });
     let (faults, warnings) = cx.finish();
     unread.extend(faults);
     let whole = || {
-        let vrrp = vrrp?;
+        let vrrp = vrrp?.instances;
         let digest = Digest::new(&merged, vrrp.values());
         Some(Config {
             node: node?,
             vrrp,
             checks: checks?,
+            health: health?,
             services: services?.services,
             ipvs: ipvs?,
             digest,
@@ -182,7 +201,7 @@ addresses = [\"192.168.4.82/24\"]
         assert_eq!(
             faults("[include.x]\n[vrpp.web]\n[node]\nnodename = 1"),
             "vipkit.toml:1:2: unknown key \"include\" at the top level; \
-             known here: node, vrrp, check, service, ipvs\n\
+             known here: node, vrrp, check, health, service, ipvs\n\
              vipkit.toml:2:2: unknown key \"vrpp\" at the top level; did you mean \"vrrp\"?\n\
              vipkit.toml:4:1: unknown key \"nodename\" in [node]; known here: name"
         );
@@ -269,7 +288,11 @@ addresses = [\"192.168.4.82/24\"]
         "[vrrp.c]\naddresses = [\"198.51.100.1/32\"]\nvirtual_router_id = 2\ninterface = \"eth0\"\npriority = 255\n",
         "[check.nginx]\ntarget = \"127.0.0.1:80\"\ntype = \"tcp\"\n",
         "[check.up]\ntype = \"tcp\"\nretries = 0\n",
-        "[[service]]\nname = \"web\"\naddress = \"192.0.2.1:80\"\nforward = \"dr\"\ncheck = \"up\"\n\
+        "[health]\nscripts = 2\n",
+        "[[vrrp.a.track]]\ncheck = \"nginx\"\nweight = -60\n",
+        "[[vrrp.a.track]]\ninterface = \"eth2\"\n",
+        "[[service]]\nname = \"web\"\naddress = \"192.0.2.1:80\"\nforward = \"dr\"\n\
+         check = { any = [\"up\", { type = \"tcp\" }] }\nmax_out = \"50%\"\nhold_down = \"1s\"\n\
          [[service.server]]\naddress = \"192.0.2.10:80\"\n[[service.server]]\naddress = \"192.0.2.11:80\"\nweight = 2\n",
         "[[service]]\nname = \"dns\"\nprotocol = \"udp\"\naddress = \"192.0.2.1:53\"\n\
          server = [{ forward = \"nat\", address = \"192.0.2.11:5353\", check = { type = \"tcp\" } }]\n",
@@ -362,6 +385,7 @@ addresses = [\"192.168.4.82/24\"]
                     ("keys", crate::authentication::key::KEYS),
                     ("routes", crate::route::KEYS),
                     ("rules", crate::rule::KEYS),
+                    ("track", crate::track::KEYS),
                 ]
                 .into_iter()
                 .flat_map(|(table, keys)| keys.iter().map(move |about| (table, about.name)))
@@ -385,14 +409,22 @@ addresses = [\"192.168.4.82/24\"]
         #[test]
         fn arbitrary_values_of_services_never_panic(
             (table, key) in proptest::sample::select(
-                [("", service::KEYS), ("check.", check::KEYS), ("persistence.", crate::persistence::KEYS), ("server", server::KEYS)]
+                [
+                    ("", service::KEYS),
+                    ("check.", check::KEYS),
+                    ("check.", crate::combining::KEYS),
+                    ("persistence.", crate::persistence::KEYS),
+                    ("server", server::KEYS),
+                ]
                     .into_iter()
                     .flat_map(|(table, keys)| keys.iter().map(move |about| (table, about.name)))
                     .collect::<Vec<_>>(),
             ),
             value in prop_oneof![
                 "\"[0-9a-z.:/ ]{0,30}\"", "\"[0-9]{1,4}(ms|s|d|y)\"", "\"[0-9]{1,3}(\\.[0-9]{1,3}){3}(:[0-9]{1,6})?\"",
-                "-?[0-9]{1,25}", "\\[[0-9\"{}]{0,9}\\]", "\\{[a-z_]{0,9}=.\\}",
+                "-?[0-9]{1,25}", "\\[[0-9\"{}]{0,9}\\]", "\\{[a-z_]{0,9}=.\\}", "\"[0-9]{1,3}%\"",
+                "\\[(\"[a-z]{0,2}\",|\\{type=\"(tcp|file|external)\"\\},){0,9}\\]",
+                "\\{(all|any|of|at_least)=(\\[\"a\"\\]|[0-9])\\}",
             ],
         ) {
             let text = match table {
@@ -400,6 +432,42 @@ addresses = [\"192.168.4.82/24\"]
                 table => service_line(&format!("{table}{key} = {value}")),
             };
             let _ = parse(&sources(&[&text])).map_err(|faults| assert!(faults.iter().count() > 0));
+        }
+
+        /// And in each kind of check.
+        #[test]
+        fn arbitrary_values_of_checks_never_panic(
+            (kind, key) in proptest::sample::select(
+                crate::documentation::TABLES
+                    .iter()
+                    .filter_map(|(table, keys)| Some((table.strip_prefix("[check.NAME] of type ")?, keys)))
+                    .flat_map(|(kind, keys)| keys.iter().map(move |about| (kind, about.name)))
+                    .collect::<Vec<_>>(),
+            ),
+            target in proptest::sample::select(vec!["", "target = \"[fe80::1]:80\"", "target = \"192.0.2.1\""]),
+            value in prop_oneof![
+                "\"[0-9a-zA-Z./:%_*+()\\[\\]{}^$? -]{0,30}\"", "\"[0-9]{1,4}(ms|s|d)\"", "-?[0-9]{1,25}", "true|false",
+                "\\[(\"[0-9a-z/-]{0,9}\",|[0-9]{0,3}){0,4}\\]", "\\{\"[A-Za-z-]{0,9}\"=\"[ -~]{0,9}\"\\}", "\"([0-9a-fx]{2} ?){0,20}\"",
+                "\\[\\{(path|status|method)=(\"[ -~]{0,9}\"|[0-9]{1,4})\\}\\]",
+            ],
+        ) {
+            let text = format!("[check.a]\ntype = \"{kind}\"\n{key} = {value}\n{target}");
+            let _ = parse(&sources(&[&text])).map_err(|faults| assert!(faults.iter().count() > 0));
+        }
+
+        /// And in the tables that are not of these.
+        #[test]
+        fn arbitrary_values_of_the_machine_never_panic(
+            (table, key) in proptest::sample::select(
+                [("node", node::KEYS), ("health", health::KEYS), ("ipvs", ipvs::KEYS)]
+                    .into_iter()
+                    .flat_map(|(table, keys)| keys.iter().map(move |about| (table, about.name)))
+                    .collect::<Vec<_>>(),
+            ),
+            value in prop_oneof!["\"[ -~&&[^\"\\\\]]{0,70}\"", "-?[0-9]{1,25}", "\\[[0-9\"{}]{0,9}\\]", "\\{[a-z_]{0,9}=.\\}"],
+        ) {
+            let _ = parse(&sources(&[&format!("[{table}]\n{key} = {value}")]))
+                .map_err(|faults| assert!(faults.iter().count() > 0));
         }
     }
 }

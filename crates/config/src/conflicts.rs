@@ -23,6 +23,8 @@ pub(crate) struct Claim {
     pub virtual_mac: Option<(String, At)>,
     pub routes: Vec<(route::Identity, At)>,
     pub rules: Vec<(Rule, At)>,
+    /// Names of checks that it follows, which others may too.
+    pub tracked: Vec<(String, At)>,
 }
 
 /// Each thing claimed a second time is a fault that names both places.

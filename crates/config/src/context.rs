@@ -99,8 +99,10 @@ impl<'s> Context<'s> {
     }
 }
 
+/// Each once: a key that two tables read is wrong in both.
 fn in_order(mut found: Vec<(At, Fault)>) -> Vec<Fault> {
     found.sort();
+    found.dedup();
     found.into_iter().map(|(_, fault)| fault).collect()
 }
 

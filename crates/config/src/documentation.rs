@@ -2,15 +2,15 @@
 
 use crate::section::{About, Absent};
 use crate::{
-    address, authentication, check, config, garp, ipvs, node, persistence, route, rule, server, service,
-    unicast, virtual_mac, vrrp,
+    address, authentication, check, combining, config, garp, health, ipvs, node, persistence, route, rule,
+    server, service, track, unicast, virtual_mac, vrrp,
 };
 
 const MANUAL: &str = include_str!("../../../docs/configuration.md");
 const MAN_PAGE: &str = include_str!("../../../docs/man/vipkit.toml.5");
 
 /// Every table and its keys, in the order of the manual.
-const TABLES: &[(&str, &[About])] = &[
+pub(crate) const TABLES: &[(&str, &[About])] = &[
     ("[node]", node::KEYS),
     ("[vrrp.NAME]", vrrp::KEYS),
     ("[[vrrp.NAME.addresses]]", address::KEYS),
@@ -23,9 +23,28 @@ const TABLES: &[(&str, &[About])] = &[
     ("[[vrrp.NAME.routes]]", route::KEYS),
     ("[[vrrp.NAME.rules]]", rule::KEYS),
     ("[vrrp.NAME.garp]", garp::KEYS),
+    ("[[vrrp.NAME.track]]", track::KEYS),
     ("[check.NAME]", check::KEYS),
+    ("[check.NAME] over the network", check::path::KEYS),
+    ("[check.NAME] over TLS", check::tls::SETTINGS),
     ("[check.NAME] of type tcp", check::tcp::KEYS),
+    ("[check.NAME] of type tls", check::tls::KEYS),
+    ("[check.NAME] of type http", check::http::KEYS),
+    ("[[check.NAME.requests]]", check::http::request::KEYS),
+    ("[check.NAME] of type https", check::https::KEYS),
+    ("[check.NAME] of type smtp", check::smtp::KEYS),
+    ("[check.NAME] of type dns", check::dns::KEYS),
+    ("[check.NAME] of type udp", check::udp::KEYS),
+    ("[check.NAME] of type ping", check::ping::KEYS),
+    ("[check.NAME] of type script", check::script::KEYS),
+    ("[check.NAME] of type process", check::process::KEYS),
+    ("[check.NAME] of type systemd", check::systemd::KEYS),
+    ("[check.NAME] of type file", check::file::KEYS),
+    ("[check.NAME] of type agent", check::agent::KEYS),
+    ("[check.NAME] of type external", check::external::KEYS),
+    ("[health]", health::KEYS),
     ("[[service]]", service::KEYS),
+    ("[service.check]", combining::KEYS),
     ("[service.persistence]", persistence::KEYS),
     ("[[service.server]]", server::KEYS),
     ("[ipvs]", ipvs::KEYS),
@@ -43,8 +62,11 @@ fn row(about: &About) -> String {
 
 /// The heading of a table in the manual; a type is one of its own.
 fn heading(table: &str) -> String {
-    match table.split_once(" of type ") {
-        Some((table, kind)) => format!("## `{table}` of type `{kind}`"),
+    match table.split_once("] ") {
+        Some((table, of)) => match of.strip_prefix("of type ") {
+            Some(kind) => format!("## `{table}]` of type `{kind}`"),
+            None => format!("## `{table}]` {of}"),
+        },
         None => format!("## `{table}`"),
     }
 }
@@ -92,7 +114,29 @@ fn no_other_table_is_documented() {
     assert_eq!(of_manual, tables);
     assert_eq!(documented(MAN_PAGE, ".SS "), tables);
     let top: Vec<_> = config::KEYS.iter().map(|about| about.name).collect();
-    assert_eq!(top, ["node", "vrrp", "check", "service", "ipvs"], "a new table belongs into TABLES");
+    assert_eq!(
+        top,
+        ["node", "vrrp", "check", "health", "service", "ipvs"],
+        "a new table belongs into TABLES"
+    );
+}
+
+#[test]
+fn every_kind_of_check_is_documented() {
+    let documented = TABLES.iter().filter_map(|(table, _)| table.strip_prefix("[check.NAME] of type "));
+    assert_eq!(documented.collect::<Vec<_>>(), check::kinds().collect::<Vec<_>>());
+}
+
+#[test]
+fn every_kind_of_check_has_an_example() {
+    for kind in check::kinds() {
+        let section = under(MANUAL, &heading(&format!("[check.NAME] of type {kind}")), "## ");
+        let example = section.split("```toml\n").nth(1).unwrap_or_else(|| panic!("no example of {kind}"));
+        let config = crate::testing::config(example.split("```").next().unwrap());
+        let mut parts = config.checks.values().flat_map(|checked| &checked.parts);
+        assert!(parts.all(|part| part.check.kind.name() == kind), "{kind}");
+        assert!(!config.checks.is_empty() && config.warnings.is_empty(), "{kind}");
+    }
 }
 
 #[test]
@@ -115,5 +159,5 @@ fn the_examples_are_configurations_without_warnings() {
         assert_eq!(config.warnings, [], "{}", path.display());
         examples += 1;
     }
-    assert!(examples >= 4);
+    assert!(examples >= 7);
 }

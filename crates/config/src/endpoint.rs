@@ -1,9 +1,59 @@
-//! Addresses of hosts, and addresses with a port, each of which one can connect to or from.
+//! Hosts by address or by name, with and without a port, each of which one can connect to or from. Resolves no name.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::context::quote;
 use crate::section::Field;
+
+/// Whom to connect to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Host {
+    /// By an address.
+    Address(IpAddr),
+    /// By a name, of the form that DNS takes (RFC 1123 §2.1, and underscores).
+    Name(String),
+}
+
+/// Where to connect to: a host, and a port that is not 0.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Target {
+    /// Whom.
+    pub host: Host,
+    /// TCP or UDP port.
+    pub port: u16,
+}
+
+impl From<IpAddr> for Host {
+    fn from(address: IpAddr) -> Self {
+        Self::Address(address)
+    }
+}
+
+impl From<SocketAddr> for Target {
+    fn from(endpoint: SocketAddr) -> Self {
+        Self { host: endpoint.ip().into(), port: endpoint.port() }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Name(name) => name.fmt(f),
+        }
+    }
+}
+
+/// As the configuration has it.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            Host::Address(address) => SocketAddr::new(*address, self.port).fmt(f),
+            Host::Name(name) => write!(f, "{name}:{}", self.port),
+        }
+    }
+}
 
 /// Whether an address is of some kind.
 type Is = fn(IpAddr) -> bool;
@@ -26,10 +76,52 @@ pub(crate) fn ipv4(field: &mut Field<'_, '_>) -> Option<SocketAddr> {
     usable(field, text)
 }
 
-/// An address of either family and a port, "192.0.2.80:80" or "[2001:db8::80]:80".
-pub(crate) fn any(field: &mut Field<'_, '_>) -> Option<SocketAddr> {
+/// An address of either family or a name, and a port: "192.0.2.80:80", "[2001:db8::80]:80", "www.example.net:80".
+pub(crate) fn target(field: &mut Field<'_, '_>) -> Option<Target> {
     let text = field.text()?;
-    usable(field, text)
+    let named = text.rsplit_once(':').filter(|(name, _)| is_name(name));
+    let Some((name, port)) = named else {
+        if is_name(text) {
+            let hint = format!("write it with its port, such as \"{text}:80\"");
+            field.fault(&format!("has {} without a port", quote(text)), hint);
+            return None;
+        }
+        return usable(field, text).map(Target::from);
+    };
+    match port.parse() {
+        Ok(0) | Err(_) => {
+            field.wrong(&quote(text), "a port is 1 to 65535");
+            None
+        }
+        Ok(port) => Some(Target { host: Host::Name(name.to_owned()), port }),
+    }
+}
+
+/// An address of either family or a name.
+pub(crate) fn host_or_name(field: &mut Field<'_, '_>) -> Option<Host> {
+    let text = field.text()?;
+    if is_name(text) {
+        return Some(Host::Name(text.to_owned()));
+    }
+    let Ok(address) = text.parse() else {
+        field.wrong(&quote(text), "write it without a port and a prefix, such as \"192.0.2.1\"");
+        return None;
+    };
+    possible(field, address).then_some(Host::Address(address))
+}
+
+/// Whether a text is a name, and nothing that was meant to be an address.
+pub(crate) fn is_name(text: &str) -> bool {
+    let text = text.strip_suffix('.').unwrap_or(text);
+    let is_label = |label: &str| {
+        let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        (1..=63).contains(&label.len())
+            && label.chars().all(valid)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let last = text.rsplit('.').next().unwrap_or_default();
+    text.len() <= 253 && text.split('.').all(is_label) && !last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// An address of either family.
@@ -63,16 +155,15 @@ fn usable(field: &mut Field<'_, '_>, text: &str) -> Option<SocketAddr> {
         field.wrong(&quote(text), "a port is 1 to 65535");
         return None;
     }
-    match endpoint {
-        // Every interface may have it, so that it means nothing without one (RFC 4007 §6).
-        SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() && v6.scope_id() == 0 => {
-            let written = format!("[{}%2]:{}", v6.ip(), v6.port());
-            let hint = format!("write it with the number of the interface, such as {written:?}");
-            field.fault(&format!("has {}, a link-local address without an interface", v6.ip()), hint);
-            None
-        }
-        _ => possible(field, endpoint.ip()).then_some(endpoint),
+    if let SocketAddr::V6(v6) = endpoint
+        && v6.scope_id() != 0
+    {
+        let hint =
+            format!("write \"[{}]:{}\", and the name of the interface as \"interface\"", v6.ip(), v6.port());
+        field.fault(&format!("has {} with the number of an interface", v6.ip()), hint);
+        return None;
     }
+    possible(field, endpoint.ip()).then_some(endpoint)
 }
 
 fn possible(field: &mut Field<'_, '_>, address: IpAddr) -> bool {
@@ -85,6 +176,7 @@ fn possible(field: &mut Field<'_, '_>, address: IpAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::testing::{assert_service_refused, check, faults, service, the_service};
 
     #[test]
@@ -93,8 +185,8 @@ mod tests {
         assert_eq!(the_service(&text).address.to_string(), "203.0.113.7:65535");
         let text = "[check.a]\ntype = \"tcp\"\ntarget = \"[2001:db8::80]:443\"";
         assert_eq!(check(text, "a").kind.target(), "[2001:db8::80]:443");
-        let text = text.replace("2001:db8::80", "fe80::1%2");
-        assert_eq!(check(&text, "a").kind.target(), "[fe80::1%2]:443");
+        let text = "[check.a]\ntype = \"tcp\"\ntarget = \"www.example.net.:80\"";
+        assert_eq!(check(text, "a").kind.target(), "www.example.net.:80");
     }
 
     #[test]
@@ -121,19 +213,79 @@ mod tests {
             let expected = format!("vipkit.toml:3:11: \"address\" in [[service]] {rest}");
             assert_service_refused(&[(&format!("address = \"{address}\""), &expected)]);
         }
-        assert_eq!(
-            faults("[check.a]\ntype = \"tcp\"\ntarget = \"[fe80::1]:80\"\nsource = \"fe80::2\""),
-            "vipkit.toml:3:10: \"target\" in [check.a] has fe80::1, a link-local address without an interface; \
-             write it with the number of the interface, such as \"[fe80::1%2]:80\"\n\
-             vipkit.toml:4:10: \"source\" in [check.a] has fe80::2, a link-local address; \
-             write one that means the same on every interface"
-        );
-        assert_eq!(
-            faults("[check.a]\ntype = \"tcp\"\ntarget = \"::1\"\nsource = \"192.0.2.1/24\""),
-            "vipkit.toml:3:10: \"target\" in [check.a] has ::1 without a port; \
-             write it with its port, such as \"[::1]:80\"\n\
-             vipkit.toml:4:10: \"source\" in [check.a] must be an IP address, not \"192.0.2.1/24\"; \
-             write it without a port and a prefix, such as \"192.0.2.1\""
-        );
+    }
+
+    #[test]
+    fn refuses_targets_that_nobody_can_connect_to() {
+        let long = "a".repeat(64);
+        for (target, rest) in [
+            ("::1", "has ::1 without a port; write it with its port, such as \"[::1]:80\""),
+            ("www", "has \"www\" without a port; write it with its port, such as \"www:80\""),
+            ("www:", "must be an address or a name, and a port, not \"www:\"; a port is 1 to 65535"),
+            (
+                "www:65536",
+                "must be an address or a name, and a port, not \"www:65536\"; a port is 1 to 65535",
+            ),
+            (
+                "w w:80",
+                "must be an address or a name, and a port, not \"w w:80\"; write it as \"192.0.2.80:80\"",
+            ),
+            (
+                "192.0.2.300:80",
+                "must be an address or a name, and a port, not \"192.0.2.300:80\"; write it as \"192.0.2.80:80\"",
+            ),
+            (
+                &format!("{long}:80"),
+                &format!(
+                    "must be an address or a name, and a port, not \"{long}\"...; write it as \"192.0.2.80:80\""
+                ),
+            ),
+            (
+                "[fe80::1%2]:80",
+                "has fe80::1 with the number of an interface; \
+                 write \"[fe80::1]:80\", and the name of the interface as \"interface\"",
+            ),
+            ("[ff02::1]:80", "has ff02::1, a multicast address; write an address that a host can have"),
+        ] {
+            assert_eq!(
+                faults(&format!("[check.a]\ntype = \"tcp\"\ntarget = {target:?}")),
+                format!("vipkit.toml:3:10: \"target\" in [check.a] {rest}")
+            );
+        }
+    }
+
+    #[test]
+    fn refuses_a_source_that_is_no_address_of_one_interface() {
+        for (source, rest) in [
+            (
+                "fe80::2",
+                "has fe80::2, a link-local address; write one that means the same on every interface",
+            ),
+            (
+                "192.0.2.1/24",
+                "must be an IP address, not \"192.0.2.1/24\"; \
+                 write it without a port and a prefix, such as \"192.0.2.1\"",
+            ),
+        ] {
+            assert_eq!(
+                faults(&format!("[check.a]\ntype = \"tcp\"\nsource = {source:?}")),
+                format!("vipkit.toml:3:10: \"source\" in [check.a] {rest}")
+            );
+        }
+    }
+
+    #[test]
+    fn a_host_is_an_address_or_a_name() {
+        let target = |target: &str| {
+            let text = format!("[check.a]\ntype = \"ping\"\ntarget = {target:?}");
+            check(&text, "a").kind.host().cloned().unwrap()
+        };
+        for name in ["www.example.net", "1e100.net", "a_b", "192.0.2.1a"] {
+            assert_eq!(target(name), Host::Name(name.to_owned()));
+        }
+        assert_eq!(target("2001:db8::80"), Host::Address("2001:db8::80".parse().unwrap()));
+        for refused in ["192.0.2.1:80", "192.0.2.300", "-a.net", "a..net", "", "."] {
+            faults(&format!("[check.a]\ntype = \"ping\"\ntarget = {refused:?}"));
+        }
     }
 }

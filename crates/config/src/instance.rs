@@ -1,6 +1,7 @@
 //! One VRRP instance as a value, which cannot be wrong. How it is written is in `vrrp`.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use vipkit_core::units::{Family, Interval, Priority, Vrid};
 use vipkit_core::vrrp::{Authentication, ChecksumForm, UnicastPeer};
@@ -9,6 +10,7 @@ use crate::address::Address;
 use crate::garp::Garp;
 use crate::route::Route;
 use crate::rule::Rule;
+use crate::track::{OnHealthLoss, Track};
 use crate::virtual_mac::VirtualMac;
 
 /// One virtual router as this machine takes part in it.
@@ -48,6 +50,14 @@ pub struct Instance {
     pub rules: Vec<Rule>,
     /// Announcements of the addresses.
     pub garp: Garp,
+    /// What its priority or its taking part follows, at most [`TRACKS_MAX`](crate::TRACKS_MAX), in the order of their
+    /// values, each thing once.
+    pub track: Vec<Track>,
+    /// What becomes of it when nobody tells it how its checks are.
+    pub on_health_loss: OnHealthLoss,
+    /// How long it waits for the checks to be judged before it takes part, and for healthcheckd to come back, at most an
+    /// hour.
+    pub startup_timeout: Duration,
 }
 
 impl Instance {

@@ -113,7 +113,12 @@ impl<'f, 's> Section<'f, 's> {
 
     /// Where the key's value stands; the table's own place if it is left out.
     pub fn at<T>(&self, key: &Key<T>) -> At {
-        self.table.get(key.about.name).map_or(self.at, |entry| entry.value.at)
+        self.at_key(key.about.name)
+    }
+
+    /// The same for a key of this name.
+    pub fn at_key(&self, name: &str) -> At {
+        self.table.get(name).map_or(self.at, |entry| entry.value.at)
     }
 
     /// Where the table stands.

@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 
-use crate::check::{self, Said, Use};
+use crate::checked::{Judged, Use};
+use crate::combining::{self, Said};
 use crate::conflicts::once;
+use crate::damping;
 use crate::endpoint;
 use crate::section::{About, Absent, Field, Key, Section};
 use crate::source::At;
@@ -49,7 +51,15 @@ impl Forward {
     }
 }
 
-pub(crate) const KEYS: &[About] = &[ADDRESS.about, WEIGHT.about, FORWARD.about, CHECK.about];
+pub(crate) const KEYS: &[About] = &[
+    ADDRESS.about,
+    WEIGHT.about,
+    FORWARD.about,
+    CHECK.about,
+    damping::SERVER.hold_down.about,
+    damping::SERVER.hold_down_max.about,
+    damping::SERVER.slow_start.about,
+];
 
 const ADDRESS: Key<SocketAddr> = Key {
     about: About {
@@ -84,11 +94,11 @@ const FORWARD: Key<Forward> = Key {
 const CHECK: Key<Said> = Key {
     about: About {
         name: "check",
-        kind: "a table or the name of a check",
+        kind: combining::KIND,
         absent: Absent::None("that of the service"),
         doc: "How to tell whether it is up.",
     },
-    read: check::said,
+    read: combining::said,
 };
 
 /// A server as it is written down; what is none is its service's, or wrong.
@@ -99,6 +109,7 @@ pub(crate) struct Draft {
     /// None outside if it is left out.
     pub forward: Option<Option<Forward>>,
     pub check: Option<Said>,
+    pub damping: damping::Draft,
 }
 
 /// The servers in the order in which they are written.
@@ -117,8 +128,9 @@ fn draft(mut section: Section<'_, '_>) -> Draft {
     let weight = section.get(&WEIGHT);
     let forward = section.has(&FORWARD).then(|| section.get(&FORWARD));
     let check = section.get(&CHECK);
+    let damping = damping::Draft::read(&mut section, &damping::SERVER);
     section.finish();
-    Draft { address, weight, forward, check }
+    Draft { address, weight, forward, check, damping }
 }
 
 pub(crate) fn forward(field: &mut Field<'_, '_>) -> Option<Forward> {
@@ -132,6 +144,7 @@ pub(crate) struct Shared<'n> {
     /// None outside if it is left out.
     pub forward: Option<Option<Forward>>,
     pub check: Option<Said>,
+    pub damping: damping::Draft,
 }
 
 impl Shared<'_> {
@@ -151,21 +164,33 @@ impl Shared<'_> {
         }
         let count = drafts.len();
         let mut following = Vec::new();
+        let mut is_steep = false;
         let mut servers = Vec::new();
-        for Draft { address, weight, forward, check } in drafts {
+        for Draft { address, weight, forward, check, damping } in drafts {
             let forward = forward.or(self.forward).flatten();
             let checked = check.is_some() || self.check.is_some();
-            let verdict = address.map(|(address, _)| (format!("{}/{address}", self.name), address));
+            if let Some(at) = damping.at.filter(|_| !checked) {
+                damping::warn_idle(at, section);
+            }
+            let damping = damping.or(self.damping);
+            is_steep |= checked && damping.slow_start.is_some() && weight == Some(1);
+            let name = |server| format!("{}/{server}", self.name);
+            let service = self.name.to_owned();
+            let judged = address.map(|(server, _)| Judged { name: name(server), service, server, damping });
+            let verdict = judged.as_ref().map(|judged| judged.name.clone()).filter(|_| checked);
             match check {
-                Some(said) => uses.push(Use { said, servers: verdict.clone().into_iter().collect() }),
-                None => following.extend(verdict.clone()),
+                Some(said) => uses.push(Use { said, servers: judged.into_iter().collect() }),
+                None => following.extend(judged),
             }
             let Some((((address, at), weight), forward)) = address.zip(weight).zip(forward) else { continue };
             self.same_port(address, forward, at, section);
-            let verdict = verdict.map(|(name, _)| name).filter(|_| checked);
             servers.push(Server { address, weight, forward, check: verdict });
         }
         uses.extend(self.check.map(|said| Use { said, servers: following }));
+        if is_steep {
+            let hint = "weights grow by whole numbers: write weight = 100 for each";
+            section.warn(section.place(), "\"slow_start\" has no steps for servers of weight 1", hint);
+        }
         servers.sort_by_key(|server| server.address);
         (servers.len() == count).then_some(servers)
     }

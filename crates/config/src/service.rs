@@ -5,10 +5,13 @@ use std::net::SocketAddr;
 
 use vipkit_core::ipvs::{SCHEDULERS, Scheduler};
 
-use crate::check::{self, Said, Use};
+use crate::checked::Use;
+use crate::combining::{self, Said};
 use crate::conflicts::once;
 use crate::context::quote;
+use crate::damping;
 use crate::endpoint;
+use crate::max_out::{self, MaxOut};
 use crate::named;
 use crate::persistence::{self, Persistence};
 use crate::section::{About, Absent, Field, Key, Section};
@@ -33,6 +36,8 @@ pub struct Service {
     pub persistence: Option<Persistence>,
     /// What becomes of a server that is down.
     pub on_failure: OnFailure,
+    /// How many of its servers checks may take out at once; none is all of them.
+    pub max_out: Option<MaxOut>,
     /// 1 to [`SERVERS_MAX`](crate::SERVERS_MAX) by address, each once.
     pub servers: Vec<Server>,
 }
@@ -90,6 +95,10 @@ pub(crate) const KEYS: &[About] = &[
     PERSISTENCE.about,
     ON_FAILURE.about,
     CHECK.about,
+    damping::SERVICE.hold_down.about,
+    damping::SERVICE.hold_down_max.about,
+    damping::SERVICE.slow_start.about,
+    MAX_OUT.about,
     SERVER.about,
 ];
 
@@ -166,11 +175,21 @@ const ON_FAILURE: Key<OnFailure> = Key {
 const CHECK: Key<Said> = Key {
     about: About {
         name: "check",
-        kind: "a table or the name of a check",
+        kind: combining::KIND,
         absent: Absent::None("none: servers count as up"),
         doc: "How to tell whether a server is up.",
     },
-    read: check::said,
+    read: combining::said,
+};
+
+const MAX_OUT: Key<MaxOut> = Key {
+    about: About {
+        name: "max_out",
+        kind: "an integer from 0 to 256 or a percentage",
+        absent: Absent::None("all of them"),
+        doc: "How many servers checks may take out at once: `2`, or `\"50%\"`, rounded down.",
+    },
+    read: max_out::read,
 };
 
 const SERVER: Key<Vec<server::Draft>> = Key {
@@ -237,13 +256,28 @@ fn service(
     let persistence = section.get(&PERSISTENCE);
     let on_failure = section.get(&ON_FAILURE);
     let check = section.get(&CHECK);
+    let damping = damping::Draft::read(&mut section, &damping::SERVICE);
+    let max_out = section.get(&MAX_OUT);
     let forward = section.has(&FORWARD).then(|| section.get(&FORWARD));
     let drafts = section.get(&SERVER);
     claims.names.extend(name.clone().map(|name| (name, section.at(&NAME))));
     claims.addresses.extend(protocol.zip(address).map(|claim| (claim, section.at(&ADDRESS))));
-    let shared = server::Shared { name: name.as_deref().unwrap_or_default(), address, forward, check };
+    let shared =
+        server::Shared { name: name.as_deref().unwrap_or_default(), address, forward, check, damping };
     let some = drafts.is_some();
     let servers = shared.servers(drafts.unwrap_or_default(), &mut section, uses).filter(|_| some);
+    if let Some(servers) = &servers {
+        let is_checked = servers.iter().any(|server| server.check.is_some());
+        if let Some(at) = damping.at.filter(|_| !is_checked) {
+            damping::warn_idle(at, &mut section);
+        }
+        if let Some(scheduler) = scheduler.as_ref().filter(|_| damping.has_slow_start()) {
+            slow_start_is_weighed(scheduler, &mut section);
+        }
+        if let Some(max_out) = max_out {
+            max_out.warn_idle(is_checked, servers.len(), section.at(&MAX_OUT), &mut section);
+        }
+    }
     section.finish();
     let service = Service {
         address: address?,
@@ -251,9 +285,19 @@ fn service(
         scheduler: scheduler?,
         persistence,
         on_failure: on_failure?,
+        max_out,
         servers: servers?,
     };
     Some((name?, service))
+}
+
+/// Some schedulers tell weights only from 0 (net/netfilter/ipvs).
+fn slow_start_is_weighed(scheduler: &Scheduler, section: &mut Section<'_, '_>) {
+    let name = scheduler.as_str();
+    if ["rr", "lc", "dh"].contains(&name) {
+        let what = format!("\"slow_start\" with the scheduler {name:?}, which does not look at weights");
+        section.warn(section.at(&SCHEDULER), &what, "write one that does, such as \"wrr\" or \"wlc\"");
+    }
 }
 
 fn name(field: &mut Field<'_, '_>) -> Option<String> {

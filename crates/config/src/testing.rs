@@ -2,6 +2,7 @@
 //! as text.
 
 use crate::check::Check;
+use crate::checked::Checked;
 use crate::config::{Config, parse};
 use crate::instance::Instance;
 use crate::service::Service;
@@ -58,9 +59,20 @@ pub fn the_service(text: &str) -> Service {
     config(text).services.remove("web").expect("a service web")
 }
 
-/// The check of this name.
-pub fn check(text: &str, name: &str) -> Check {
+/// What has this name.
+pub fn checked(text: &str, name: &str) -> Checked {
     config(text).checks.remove(name).expect("a check")
+}
+
+/// The check of this name, which is made of one.
+pub fn check(text: &str, name: &str) -> Check {
+    let [part] = checked(text, name).parts.try_into().expect("one part");
+    part.check
+}
+
+/// The warnings of a valid file, one a line.
+pub fn warnings(text: &str) -> String {
+    config(text).warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// Each of `(line, faults)`, the line in a valid service.

@@ -1,6 +1,7 @@
 //! Which keys of one instance go together, and what those that are left out follow from.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use vipkit_core::units::{Family, Interval, Priority, Version, Vrid};
 use vipkit_core::vrrp::{ChecksumForm, UnicastPeer};
@@ -12,10 +13,12 @@ use crate::garp::Garp;
 use crate::instance::Instance;
 use crate::section::Section;
 use crate::source::At;
+use crate::track::{Effect, OnHealthLoss, Track, Tracked};
 use crate::virtual_mac::AdvertsFrom;
 use crate::vrrp::{
-    ACCEPT, ADDRESSES, ADVERTISEMENT_INTERVAL, AUTHENTICATION, CHECKSUM, GARP, INTERFACE, PREEMPT, PRIORITY,
-    ROUTES, RULES, SOURCE_ADDRESS, STRICT, UNICAST_PEERS, VERSION, VIRTUAL_MAC, VIRTUAL_ROUTER_ID,
+    ACCEPT, ADDRESSES, ADVERTISEMENT_INTERVAL, AUTHENTICATION, CHECKSUM, GARP, INTERFACE, ON_HEALTH_LOSS,
+    PREEMPT, PRIORITY, ROUTES, RULES, SOURCE_ADDRESS, STARTUP_TIMEOUT, STRICT, TRACK, UNICAST_PEERS, VERSION,
+    VIRTUAL_MAC, VIRTUAL_ROUTER_ID,
 };
 use crate::{authentication, route, rule, virtual_mac};
 
@@ -38,6 +41,9 @@ struct Draft {
     routes: Option<Vec<(route::Draft, At)>>,
     rules: Option<Vec<(rule::Draft, At)>>,
     garp: Option<Garp>,
+    track: Option<Vec<(Track, At)>>,
+    on_health_loss: Option<OnHealthLoss>,
+    startup_timeout: Option<Duration>,
 }
 
 /// A rule between keys: what breaks it is a fault.
@@ -55,6 +61,8 @@ const RULES_BETWEEN: &[Rule] = &[
     peers_are_others,
     unicast_is_authenticated,
     unicast_comes_from_the_interface,
+    owner_has_no_weights,
+    something_is_waited_for,
 ];
 
 /// The instance, unless something is wrong; and what it takes that others cannot have too.
@@ -63,8 +71,11 @@ pub(crate) fn instance(mut section: Section<'_, '_>) -> (Option<Instance>, Claim
     RULES_BETWEEN.iter().for_each(|rule| rule(&draft, &mut section));
     let family = draft.family();
     let is_unicast = section.has(&UNICAST_PEERS);
+    let tracked = draft.tracked_checks().map(|(name, at)| (name.to_owned(), at)).collect();
     let virtual_mac =
         (|| Some(draft.virtual_mac??.complete(draft.virtual_router_id?, family?, is_unicast)))();
+    let made = virtual_mac.as_ref().map(|mac| mac.interface.as_str());
+    tracked_interfaces_are_others(draft.track.as_deref(), &[draft.interface.as_deref(), made], &mut section);
     let completed = |(route, at): (route::Draft, _)| Some((route.complete(family?, section.cx()), at));
     let routes: Vec<_> = draft.routes.into_iter().flatten().filter_map(completed).collect();
     let completed = |(rule, at): (rule::Draft, _)| Some((rule.complete(family?), at));
@@ -76,6 +87,7 @@ pub(crate) fn instance(mut section: Section<'_, '_>) -> (Option<Instance>, Claim
         virtual_mac: virtual_mac.as_ref().map(|mac| (mac.interface.clone(), section.at(&VIRTUAL_MAC))),
         routes: routes.iter().map(|(route, at)| (route.identity(), *at)).collect(),
         rules: rules.clone(),
+        tracked,
     };
     section.finish();
     let whole = || {
@@ -100,6 +112,9 @@ pub(crate) fn instance(mut section: Section<'_, '_>) -> (Option<Instance>, Claim
             routes: sorted(routes, Clone::clone),
             rules: sorted(rules, |rule| *rule),
             garp: draft.garp?,
+            track: sorted(draft.track?, Clone::clone),
+            on_health_loss: draft.on_health_loss?,
+            startup_timeout: draft.startup_timeout?,
         })
     };
     (whole(), claim)
@@ -133,6 +148,9 @@ impl Draft {
             routes: section.get(&ROUTES),
             rules: section.get(&RULES),
             garp: section.get(&GARP),
+            track: section.get(&TRACK),
+            on_health_loss: section.get(&ON_HEALTH_LOSS),
+            startup_timeout: section.get(&STARTUP_TIMEOUT),
         }
     }
 
@@ -145,6 +163,13 @@ impl Draft {
     /// That of the first address that adverts name.
     fn family(&self) -> Option<Family> {
         self.advertised().next().map(|(address, _)| Family::of(address))
+    }
+
+    fn tracked_checks(&self) -> impl Iterator<Item = (&str, At)> {
+        self.track.iter().flatten().filter_map(|(track, at)| match &track.what {
+            Tracked::Check(name) => Some((name.as_str(), *at)),
+            Tracked::Interface { .. } => None,
+        })
     }
 
     fn has_address(&self, address: IpAddr) -> bool {
@@ -285,6 +310,45 @@ fn unicast_comes_from_the_interface(draft: &Draft, section: &mut Section<'_, '_>
         let hint = "write \"interface\", or leave it out";
         let what = "\"adverts_from\" is \"virtual_mac\" with \"unicast_peers\"";
         section.fault(section.at(&VIRTUAL_MAC), what, hint);
+    }
+}
+
+/// Its own interfaces are followed anyway, or are up because it is Active.
+fn tracked_interfaces_are_others(
+    track: Option<&[(Track, At)]>,
+    own: &[Option<&str>],
+    section: &mut Section<'_, '_>,
+) {
+    for (track, at) in track.into_iter().flatten() {
+        if let Tracked::Interface { name, .. } = &track.what
+            && own.contains(&Some(name.as_str()))
+        {
+            let hint = "it is followed without being named: remove it";
+            section.fault(*at, &format!("{name:?} is the instance's own interface, and tracked"), hint);
+        }
+    }
+}
+
+fn owner_has_no_weights(draft: &Draft, section: &mut Section<'_, '_>) {
+    let is_weighed = |(track, _): &&(Track, At)| matches!(track.effect, Effect::Weight(_));
+    if draft.priority.is_some_and(Priority::is_owner)
+        && let Some((_, at)) = draft.track.iter().flatten().find(is_weighed)
+    {
+        let hint = "the priority of the owner never changes: lower it, or remove the weight for Fault";
+        section.warn(*at, "a weight at priority 255 changes nothing", hint);
+    }
+}
+
+fn something_is_waited_for(draft: &Draft, section: &mut Section<'_, '_>) {
+    let given = [
+        (section.has(&ON_HEALTH_LOSS), section.at(&ON_HEALTH_LOSS), ON_HEALTH_LOSS.about.name),
+        (section.has(&STARTUP_TIMEOUT), section.at(&STARTUP_TIMEOUT), STARTUP_TIMEOUT.about.name),
+    ];
+    if draft.track.is_some() && draft.tracked_checks().next().is_none() {
+        for (_, at, name) in given.into_iter().filter(|&(given, ..)| given) {
+            let what = format!("{name:?} without a tracked check changes nothing");
+            section.warn(at, &what, "track one, or remove it");
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! A configuration as a tree of values that know where they stand; the tables of all files merged into one.
-//! Knows no rule, and of keys the one whose order counts. Not `Debug`: values may be secrets.
+//! Knows no rule, and of keys those whose order counts. Not `Debug`: values may be secrets.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slot;
@@ -49,13 +49,14 @@ impl Datum {
     }
 }
 
-/// The one key whose list keeps its order even if it is of tables: adverts name the first addresses.
-const ORDERED: &str = "addresses";
+/// Keys whose lists keep their order even if they are of tables: adverts name the first addresses, and requests are made
+/// one after another.
+const ORDERED: [&str; 2] = ["addresses", "requests"];
 
 /// A list of tables, as `[[service]]` makes it: a set, whose order means nothing.
 pub(crate) fn is_set(key: &str, list: &[Value]) -> bool {
     let is_table = |value: &Value| matches!(value.datum, Datum::Table(_));
-    key != ORDERED && !list.is_empty() && list.iter().all(is_table)
+    !ORDERED.contains(&key) && !list.is_empty() && list.iter().all(is_table)
 }
 
 /// Adds a file's table to what earlier files gave. Tables merge, lists of tables join; any other key that is

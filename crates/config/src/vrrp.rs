@@ -10,12 +10,13 @@ use vipkit_core::vrrp::{ChecksumForm, UnicastPeer};
 
 use crate::address::{self, Address};
 use crate::context::quote;
-use crate::duration::duration;
+use crate::duration::{HOUR, between, duration};
 use crate::garp::{self, Garp};
 use crate::instance::Instance;
 use crate::named::{self, Noun};
 use crate::section::{About, Absent, Field, Key};
 use crate::source::At;
+use crate::track::{self, OnHealthLoss, Track};
 use crate::tree::Datum;
 use crate::{authentication, conflicts, host, interface, route, rule, together, unicast, virtual_mac};
 
@@ -42,6 +43,9 @@ pub(crate) const KEYS: &[About] = &[
     ROUTES.about,
     RULES.about,
     GARP.about,
+    TRACK.about,
+    ON_HEALTH_LOSS.about,
+    STARTUP_TIMEOUT.about,
 ];
 
 pub(crate) const INTERFACE: Key<String> = Key {
@@ -214,8 +218,46 @@ pub(crate) const GARP: Key<Garp> = Key {
     read: garp::read,
 };
 
-/// All instances by name.
-pub(crate) fn read(field: &mut Field<'_, '_>) -> Option<BTreeMap<String, Instance>> {
+pub(crate) const TRACK: Key<Vec<(Track, At)>> = Key {
+    about: About {
+        name: "track",
+        kind: "a list of tables",
+        absent: Absent::Default("[]"),
+        doc: "Checks and interfaces that it follows, each `[[vrrp.NAME.track]]`.",
+    },
+    read: track::read,
+};
+
+pub(crate) const ON_HEALTH_LOSS: Key<OnHealthLoss> = Key {
+    about: About {
+        name: "on_health_loss",
+        kind: "\"hold\" or \"fault\"",
+        absent: Absent::Default("\"hold\""),
+        doc: "Whether to go on with what was heard last, or in Fault, when healthcheckd says nothing of the checks.",
+    },
+    read: |field| field.word(OnHealthLoss::ALL.into_iter().map(|what| (what.name(), what))),
+};
+
+pub(crate) const STARTUP_TIMEOUT: Key<Duration> = Key {
+    about: About {
+        name: "startup_timeout",
+        kind: "a duration of at most an hour",
+        absent: Absent::Default("\"10s\""),
+        doc: "How long to wait at the start for the first verdicts of its checks; then `on_health_loss` holds.",
+    },
+    read: |field| between(field, Duration::ZERO..=HOUR),
+};
+
+/// Instances by name, and what they claim and follow.
+#[derive(Default)]
+pub(crate) struct Instances {
+    pub instances: BTreeMap<String, Instance>,
+    /// Names of checks that they follow, and where.
+    pub tracked: Vec<(String, At)>,
+}
+
+/// All instances.
+pub(crate) fn read(field: &mut Field<'_, '_>) -> Option<Instances> {
     let mut claims = Vec::new();
     let instances = named::tables(field, &INSTANCES, KEYS, |section| {
         let (read, claim) = together::instance(section);
@@ -223,7 +265,8 @@ pub(crate) fn read(field: &mut Field<'_, '_>) -> Option<BTreeMap<String, Instanc
         read
     });
     conflicts::check(&claims, field.cx);
-    instances
+    let tracked = claims.into_iter().flat_map(|claim| claim.tracked).collect();
+    Some(Instances { instances: instances?, tracked })
 }
 
 fn priority(field: &mut Field<'_, '_>) -> Option<Priority> {

@@ -79,7 +79,7 @@ pub struct Server {
     pub address: String,
     /// nat, dr or tunnel.
     pub forward: String,
-    /// As configured.
+    /// As configured, or as its check wants it.
     pub weight: u32,
     /// As found in the table; none: it is not there.
     pub table_weight: Option<u32>,

@@ -10,6 +10,7 @@ use crate::monitor::Update;
 use crate::service::{Interface, Method};
 
 pub use crate::common::{GetParameters, ListParameters};
+pub use crate::health::{Judgement, State as TrackedState};
 pub use crate::monitor::Step;
 
 /// The daemon and the configuration it runs on.
@@ -174,6 +175,41 @@ pub struct VirtualMac {
     pub up: bool,
 }
 
+/// What a tracker looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrackerKind {
+    /// A check of healthcheckd.
+    Check,
+    /// An interface of this host.
+    Interface,
+}
+
+/// A check or an interface that the priority of an instance depends on, or that the instance cannot do without.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tracker {
+    /// Kind.
+    pub kind: TrackerKind,
+    /// Name of the check or the interface.
+    pub name: String,
+    /// None: while it is down, the instance is in state fault.
+    pub weight: Option<i64>,
+    /// What was found last.
+    pub state: TrackedState,
+    /// What is acted on; none: it was never judged, and adds nothing.
+    pub judged: Option<Judgement>,
+    /// Nobody says so any more.
+    pub stale: bool,
+    /// What it adds to the priority now.
+    pub change: i64,
+    /// It holds the instance in state fault.
+    pub fault: bool,
+    /// When it entered its state: RFC 3339, UTC.
+    pub since: Option<String>,
+    /// Why it is in this state.
+    pub reason: String,
+}
+
 /// A VRRP instance (virtual router).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Instance {
@@ -195,8 +231,10 @@ pub struct Instance {
     pub since: String,
     /// Why it is in this state.
     pub reason: String,
-    /// Effective priority.
+    /// As configured.
     pub priority: u8,
+    /// What it takes part with: the configured one and what its trackers add.
+    pub effective_priority: u8,
     /// Preempt_Mode.
     pub preempt: bool,
     /// Accept_Mode.
@@ -225,6 +263,8 @@ pub struct Instance {
     pub active_down_interval: f64,
     /// Seconds until the Active_Down_Timer or Adver_Timer fires, whichever runs.
     pub timer: Option<f64>,
+    /// All that it tracks.
+    pub trackers: Vec<Tracker>,
     /// Its virtual addresses as configured, [`SHOWN_MAX`] at most.
     pub addresses: Vec<Address>,
     /// All of them.

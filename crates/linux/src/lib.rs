@@ -15,6 +15,7 @@
 //! | run once per network namespace, know what it lacks | [`namespace_lock`], [`capabilities`] |
 //! | remember across a restart | [`state_file`], [`heartbeat`] |
 //! | have many files open, keep memory in place | [`open_files`], [`memory`] |
+//! | end what a child started, see a process end, a file change | [`children`], [`pidfd`], [`inotify`] |
 //!
 //! Nothing here waits but the `async` functions, and what runs before the loop and says so. What must be called
 //! within a tokio runtime says so too.
@@ -22,9 +23,11 @@
 #![deny(clippy::undocumented_unsafe_blocks)]
 
 pub mod capabilities;
+pub mod children;
 pub mod clock;
 mod generic_netlink;
 pub mod heartbeat;
+pub mod inotify;
 pub mod ipvs;
 pub mod listen;
 pub mod memory;
@@ -34,6 +37,7 @@ pub mod nftables;
 pub mod open_files;
 pub mod packet_socket;
 pub mod peer;
+pub mod pidfd;
 mod program;
 pub mod route;
 pub mod signals;

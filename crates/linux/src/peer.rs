@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
-use nix::unistd::{Group, Uid};
+use nix::unistd::{Group, Uid, User};
 
 /// The peer of a connection as it was when it connected (or of a listening socket, when it began to listen).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,12 @@ impl Credentials {
 #[must_use]
 pub fn group_id(name: &str) -> Option<u32> {
     Group::from_name(name).ok().flatten().map(|group| group.gid.as_raw())
+}
+
+/// The id of the user with this name. Asks the name service, which may wait: not for use in a loop.
+#[must_use]
+pub fn user_id(name: &str) -> Option<u32> {
+    User::from_name(name).ok().flatten().map(|user| user.uid.as_raw())
 }
 
 /// The user id this process acts as.

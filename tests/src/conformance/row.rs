@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 use serde::Deserialize;
+use vipkit_control::health::Judgement;
 
 use super::packet::Packet;
 
@@ -107,6 +108,8 @@ pub struct Step {
     pub clock_ms: Option<f64>,
     /// Input: the interface takes packets of so many bytes.
     pub mtu: Option<u32>,
+    /// Input: healthcheckd says that checks are up or down.
+    pub say: BTreeMap<String, Judgement>,
     /// Input: keys of a new configuration.
     pub reload: Option<String>,
     /// Each input by itself changed nothing but this counter, by one, and perhaps the log.

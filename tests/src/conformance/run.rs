@@ -153,6 +153,9 @@ impl Bench {
         if let Some(packet) = &step.packet {
             self.packet(packet)?;
         }
+        for (check, judged) in &step.say {
+            self.take(|host, now| host.say(check, *judged, now));
+        }
         if let Some(keys) = &step.reload {
             let seen = self.host.reload(keys, self.now)?;
             self.take(|_, _| seen);

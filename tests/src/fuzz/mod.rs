@@ -20,7 +20,8 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 3] = [
+pub const TARGETS: [Target; 4] = [
+    Target { name: "answers", run: healthcheckd::shell::fuzz::answers },
     Target { name: "decoder", run: vipkit_core::vrrp::fuzz::decoder },
     Target { name: "hmac", run: vipkit_core::vrrp::fuzz::hmac },
     Target { name: "state_machine", run: vrrpd::fuzz::state_machine },

@@ -64,6 +64,15 @@ impl Kind {
     pub const fn as_root(self) -> Self {
         Self { user: User::Root, ..self }
     }
+
+    /// The same, with these capabilities of setpriv(1) and no other, if its user is not root.
+    #[must_use]
+    pub const fn with_capabilities(self, capabilities: &'static str) -> Self {
+        match self.user {
+            User::Root => self,
+            User::Limited { uid, .. } => Self { user: User::Limited { uid, capabilities }, ..self },
+        }
+    }
 }
 
 /// Who a daemon runs as.
@@ -267,6 +276,11 @@ impl Daemon {
     /// Runs vipctl for it as a user who has no rights.
     pub fn vipctl_as_stranger(&self, arguments: &[&str]) -> Ran {
         self.installation.vipctl_as_stranger(arguments)
+    }
+
+    /// Runs vipctl for it as a user in a group.
+    pub fn vipctl_as(&self, user: &str, group: &str, arguments: &[&str]) -> Ran {
+        self.installation.vipctl_as(user, group, arguments)
     }
 
     /// Removes a file in which it keeps what it must remember.

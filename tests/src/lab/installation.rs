@@ -95,8 +95,13 @@ impl Installation {
 
     /// Runs vipctl for it as a user who has no rights.
     pub fn vipctl_as_stranger(&self, arguments: &[&str]) -> Ran {
-        let stranger = ["setpriv", "--reuid", STRANGER, "--regid", STRANGER, "--clear-groups"];
-        run(self.command(&stranger, &self.program("vipctl")).args(arguments))
+        self.vipctl_as(STRANGER, STRANGER, arguments)
+    }
+
+    /// Runs vipctl for it as a user in a group.
+    pub fn vipctl_as(&self, user: &str, group: &str, arguments: &[&str]) -> Ran {
+        let user = ["setpriv", "--reuid", user, "--regid", user, "--groups", group];
+        run(self.command(&user, &self.program("vipctl")).args(arguments))
     }
 
     /// Gives a folder or file to a user.

@@ -3,24 +3,35 @@
 //!
 //! ```text
 //! Lab ── Host ── Namespace        a network, its hosts, and where they live (also: what a dead run left)
-//!         ├── Installation ── Daemon   vipkit on it; Vrrpd: one vrrpd alone; Director: all daemons together
+//!         ├── Installation ── Daemon   vipkit on it; Vrrpd, Healthcheckd: one alone; Director: all daemons together
 //!         ├── Keepalived          the peer that is not ours; like a Daemon a Process with a log
-//!         ├── WebServer, Sniffer, Wire, Injector, AddressWatch
+//!         ├── WebServer, Agent, Sniffer, Wire, Injector, AddressWatch
+//!         ├── Server              what is checked: nginx, openssl, exim, dnsmasq, socat; Hostile: what is up to no good
 //! ```
 
 pub mod address_watch;
+pub mod agent;
+pub mod certificates;
 pub mod daemon;
 pub mod director;
+pub mod dns_server;
 pub mod figure;
+pub mod healthcheckd;
 pub mod host;
+pub mod hostile;
 pub mod httpd;
 pub mod injector;
 pub mod installation;
 pub mod keepalived;
+pub mod mail_server;
 pub mod namespace;
+pub mod nginx;
+pub mod openssl;
 pub mod ping;
 pub mod process;
+pub mod server;
 pub mod sniffer;
+pub mod socat;
 pub mod table_watch;
 pub mod vrrpd;
 pub mod web_server;

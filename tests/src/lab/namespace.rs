@@ -1,6 +1,7 @@
 //! A network namespace, its end, and the end of what runs in it. Also removes what a run left that was killed.
 //! Must not touch a namespace that is not named like ours.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{self, Command};
@@ -40,6 +41,12 @@ impl Namespace {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name, program]);
         command
+    }
+
+    /// The processes in it; those that have ended and nobody waited for are in none.
+    #[must_use]
+    pub fn pids(&self) -> BTreeSet<u32> {
+        pids(&self.name)
     }
 
     /// Runs ip(8) on it; returns what that prints.
@@ -98,12 +105,16 @@ fn left_in(folder: &Path) -> Vec<String> {
 }
 
 fn remove(name: &str) {
-    let pids = run(Command::new("ip").args(["netns", "pids", name])).stdout;
-    for pid in pids.lines().filter_map(|pid| pid.trim().parse().ok()) {
+    for pid in pids(name).into_iter().filter_map(|pid| pid.try_into().ok()) {
         // It may have ended by itself.
         let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
     }
     let _ = run(Command::new("ip").args(["netns", "delete", name]));
+}
+
+fn pids(name: &str) -> BTreeSet<u32> {
+    let printed = run(Command::new("ip").args(["netns", "pids", name])).stdout;
+    printed.lines().filter_map(|pid| pid.trim().parse().ok()).collect()
 }
 
 fn ip(arguments: &str) -> String {

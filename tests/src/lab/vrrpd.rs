@@ -1,4 +1,4 @@
-//! vrrpd alone on a host, with what can be asked of it.
+//! vrrpd on a host, with what can be asked of it.
 
 use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
@@ -7,7 +7,7 @@ use vipkit_control::client::ClientError;
 use vipkit_control::common::ListParameters;
 use vipkit_control::vrrp::{self, Instance, ListReply, ReloadReply, State};
 
-use super::daemon::{Daemon, VRRPD};
+use super::daemon::{Daemon, Kind, VRRPD};
 use super::host::Host;
 use super::installation::Installation;
 
@@ -18,6 +18,15 @@ pub enum Privilege {
     Root,
     /// CAP_NET_ADMIN and CAP_NET_RAW, with a user id of its own.
     TwoCapabilities,
+}
+
+impl Privilege {
+    const fn kind(self) -> Kind {
+        match self {
+            Self::Root => VRRPD.as_root(),
+            Self::TwoCapabilities => VRRPD,
+        }
+    }
 }
 
 /// A vrrpd, running or not.
@@ -42,11 +51,14 @@ impl Vrrpd {
     /// One whose files and log have this name on its host.
     #[must_use]
     pub fn named(host: &Host, name: &str, privilege: Privilege, config: &str) -> Self {
-        let kind = match privilege {
-            Privilege::Root => VRRPD.as_root(),
-            Privilege::TwoCapabilities => VRRPD,
-        };
-        Self(Daemon::new(kind, Rc::new(Installation::new(host, name, &[VRRPD.name], config))))
+        let installation = Installation::new(host, name, &[VRRPD.name], config);
+        Self(Daemon::new(privilege.kind(), Rc::new(installation)))
+    }
+
+    /// One that does not run yet, of an installation that has other daemons too: it is given its socket.
+    #[must_use]
+    pub fn beside_others(installation: Rc<Installation>, privilege: Privilege) -> Self {
+        Self(Daemon::with_socket(privilege.kind(), installation))
     }
 
     /// Its instances by name.

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use vipkit_control::health::Judgement;
 use vipkit_core::units::{Mono, Wall};
 use vipkit_core::vrrp::Packet;
 use vrrpd::fsm::State;
@@ -30,14 +31,14 @@ const HEARD_MAX: usize = 1000;
 pub type Id = usize;
 
 /// A packet on its way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Flight {
     to: Id,
     packet: Arrival,
 }
 
 /// The network.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Lan {
     now: Mono,
     stations: Vec<Station>,
@@ -53,7 +54,7 @@ pub struct Lan {
     tenures: Tenures,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Station {
     host: Host,
     powered: bool,
@@ -178,6 +179,21 @@ impl Lan {
     /// The cable of a host goes or comes.
     pub fn set_carrier(&mut self, id: Id, carrier: bool) {
         self.turn(id, |host, now| host.set_carrier(carrier, now));
+    }
+
+    /// Another interface of a host is there and up, or is not there.
+    pub fn set_other(&mut self, id: Id, name: &str, up: bool) {
+        self.turn(id, |host, now| host.set_other(name, up, now));
+    }
+
+    /// The healthcheckd of a host says that a check is up or down.
+    pub fn say(&mut self, id: Id, check: &str, judged: Judgement) {
+        self.turn(id, |host, now| host.say(check, judged, now));
+    }
+
+    /// The healthcheckd of a host is gone.
+    pub fn lose_health(&mut self, id: Id) {
+        self.turn(id, Host::lose_health);
     }
 
     /// The daemon dies, and starts again with what it kept.

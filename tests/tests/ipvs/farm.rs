@@ -22,7 +22,7 @@ pub const TAKEOVER: Duration = Duration::from_secs(9);
 /// The network.
 pub struct Farm {
     pub httpd1: Httpd,
-    _httpd2: Httpd,
+    pub httpd2: Httpd,
     pub web1: Host,
     pub web2: Host,
     pub lvs1: Host,
@@ -43,7 +43,7 @@ impl Farm {
             assert_eq!(added.code, 0, "{added:?}");
         }
         let (httpd1, httpd2) = (Httpd::started(&web1), Httpd::started(&web2));
-        Self { httpd1, _httpd2: httpd2, web1, web2, lvs1, lvs2, client, lab }
+        Self { httpd1, httpd2, web1, web2, lvs1, lvs2, client, lab }
     }
 
     /// The address of the real server of weight 1, which scenarios stop.

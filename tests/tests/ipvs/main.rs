@@ -6,3 +6,4 @@ mod farm;
 mod killed;
 mod replaced;
 mod tutorial;
+mod weights;

@@ -1,11 +1,14 @@
 //! The network of the tutorial, for all scenarios: two web servers that share an address, and a client.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use vipkit_control::vrrp::State;
 use vipkit_tests::lab::Lab;
+use vipkit_tests::lab::daemon::{Daemon, HEALTHCHECKD, VRRPD};
 use vipkit_tests::lab::host::Host;
-use vipkit_tests::lab::vrrpd::Vrrpd;
+use vipkit_tests::lab::installation::Installation;
+use vipkit_tests::lab::vrrpd::{Privilege, Vrrpd};
 use vipkit_tests::lab::web_server::WebServer;
 
 /// The address that they share.
@@ -25,7 +28,7 @@ pub const SOON: Duration = Duration::from_secs(2);
 
 /// The network.
 pub struct Pair {
-    _web_servers: [WebServer; 2],
+    _web_servers: Vec<WebServer>,
     pub web1: Host,
     pub web2: Host,
     pub client: Host,
@@ -35,9 +38,15 @@ pub struct Pair {
 
 impl Pair {
     pub fn new() -> Self {
+        let pair = Self::without_web_servers();
+        Self { _web_servers: [&pair.web1, &pair.web2].map(WebServer::on).into(), ..pair }
+    }
+
+    /// One whose hosts serve nothing yet.
+    pub fn without_web_servers() -> Self {
         let lab = Lab::new();
         let (web1, web2, client) = (lab.host("web1", 100), lab.host("web2", 200), lab.host("client", 5));
-        Self { _web_servers: [WebServer::on(&web1), WebServer::on(&web2)], web1, web2, client, lab }
+        Self { _web_servers: Vec::new(), web1, web2, client, lab }
     }
 
     /// One whose hosts speak IPv6 too.
@@ -74,6 +83,34 @@ impl Pair {
     pub fn wait_for_state(&self, vrrpd: &Vrrpd, state: State, limit: Duration) -> Duration {
         let what = format!("vrrpd on {} is {state:?}", vrrpd.host().name());
         self.lab.wait(&what, limit, || vrrpd.state() == Some(state))
+    }
+}
+
+/// A host whose vrrpd follows its healthcheckd.
+pub struct Node {
+    pub healthcheckd: Daemon,
+    pub vrrpd: Vrrpd,
+}
+
+impl Node {
+    /// Nothing runs on it yet.
+    pub fn new(host: &Host, privilege: Privilege, config: &str) -> Self {
+        let programs = [HEALTHCHECKD.name, VRRPD.name];
+        let installation = Rc::new(Installation::new(host, "vipkit", &programs, config));
+        let healthcheckd = Daemon::with_socket(HEALTHCHECKD, installation.clone());
+        Self { healthcheckd, vrrpd: Vrrpd::beside_others(installation, privilege) }
+    }
+
+    pub fn started(host: &Host, privilege: Privilege, config: &str) -> Self {
+        let mut node = Self::new(host, privilege, config);
+        node.healthcheckd.start();
+        node.vrrpd.start();
+        node
+    }
+
+    /// The exit code of `vipctl status`.
+    pub fn status(&self) -> i32 {
+        self.vrrpd.vipctl(&["status"]).code
     }
 }
 

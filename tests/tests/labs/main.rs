@@ -67,6 +67,7 @@ mod restart;
 mod routing;
 mod socket;
 mod split;
+mod tracking;
 mod tutorial;
 mod unicast;
 mod virtual_mac;

@@ -4,6 +4,7 @@ mod families;
 mod hmac;
 mod mishaps;
 mod replay;
+mod tracking;
 mod unicast;
 
 use std::net::{IpAddr, Ipv6Addr};

@@ -38,10 +38,10 @@ pub async fn settle(
             () = closing.notified() => true,
         };
         let began = now();
-        let _ = notifier.status(&daemon.borrow().runs().summary());
-        let (verdicts, untold) = daemon.borrow_mut().keep();
+        let _ = notifier.status(&daemon.borrow().checks().summary());
+        let (kept, untold) = daemon.borrow_mut().keep();
         let to = file.clone();
-        let write = move || to.write(&kept::emit(&kept::of(&verdicts)));
+        let write = move || to.write(&kept::emit(&kept));
         let mut writing = tokio::task::spawn_blocking(write);
         let in_time = timeout(HOLD, &mut writing).await;
         daemon.borrow_mut().tell(&untold);

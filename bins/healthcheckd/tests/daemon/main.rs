@@ -22,18 +22,18 @@ fn a_server_goes_down_by_the_rule_of_its_check_and_comes_back() {
     let program = Program::new(&(check("web", target, QUICK) + &check("same", target, QUICK)));
     let _running = program.start();
     let up = program.wait_for("web", State::Up);
-    assert_eq!((up.reason.as_str(), up.generation, up.shared_by), ("connected", 1, 2));
+    assert_eq!((up.reason.as_str(), up.generation, up.runs[0].shared_by), ("connected", 1, 2));
     let seen = program.watch();
 
     drop(listener);
     let down = program.wait_for("web", State::Down);
-    assert_eq!((down.reason.as_str(), down.generation, down.failures), ("refused", 2, 0));
-    assert!(down.counters["failed"] >= 3, "{down:?}");
+    assert_eq!((down.reason.as_str(), down.generation, down.runs[0].failures), ("refused", 2, 0));
+    assert!(down.runs[0].counters["failed"] >= 3, "{down:?}");
     assert_eq!(program.get("same").state, State::Down, "one run for both");
 
     let _listener = TcpListener::bind(target).unwrap();
     let back = program.wait_for("web", State::Up);
-    assert_eq!((back.judged, back.generation, back.failures), (Some(Judgement::Up), 3, 0));
+    assert_eq!((back.judged, back.generation, back.runs[0].failures), (Some(Judgement::Up), 3, 0));
 
     patiently("both are told", || {
         let seen = seen.lock().unwrap();
@@ -50,7 +50,7 @@ fn retries_come_after_the_retry_delay_and_rounds_after_the_interval() {
     let keys = "interval = \"1h\"\nretries = 2\nretry_delay = \"50ms\"";
     let program = Program::new(&check("web", nobody(), keys));
     let _running = program.start();
-    assert_eq!(program.wait_for("web", State::Down).counters["failed"], 3);
+    assert_eq!(program.wait_for("web", State::Down).runs[0].counters["failed"], 3);
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_run_that_finds_nothing_new_is_not_told() {
     let _running = program.start();
     program.wait_for("web", State::Up);
     let seen = program.watch();
-    let runs = || program.get("web").counters["passed"];
+    let runs = || program.get("web").runs[0].counters["passed"];
     let before = runs();
     patiently("it is run again", || runs() > before + 5);
     assert_eq!(seen.lock().unwrap().len(), 1, "the snapshot alone");
@@ -86,7 +86,7 @@ fn a_dead_server_stays_dead_over_a_crash() {
     program.configure(&check("web", target, "interval = \"1s\"\nretries = 100\nretry_delay = \"1h\""));
     let _running = program.start();
     let first = program.get("web");
-    assert_eq!((first.state, first.since, first.retries), (State::Down, found.since, 100));
+    assert_eq!((first.state, first.since, first.runs[0].retries), (State::Down, found.since, 100));
 }
 
 #[test]
@@ -149,13 +149,15 @@ fn a_reload_that_changes_a_failing_check_does_not_bring_the_server_back() {
     let reloaded = program.reload().unwrap().checks;
     assert_eq!((reloaded.changed, reloaded.unchanged), (1, 1));
     assert_eq!(program.get("dead").state, State::Down);
-    patiently("it runs with its new settings", || program.get("dead").counters["failed"] > 2);
-    patiently("that is told", || seen.lock().unwrap().iter().any(|c| c.name == "dead" && c.timeout == 3.0));
+    patiently("it runs with its new settings", || program.get("dead").runs[0].counters["failed"] > 2);
+    patiently("that is told", || {
+        seen.lock().unwrap().iter().any(|c| c.name == "dead" && c.runs[0].timeout == 3.0)
+    });
     let seen = seen.lock().unwrap();
     assert!(seen.iter().filter(|c| c.name == "dead").all(|c| c.state == State::Down), "{seen:?}");
 
     let after = program.get("well");
-    assert!(after.counters["passed"] >= before.counters["passed"], "its run was not touched");
+    assert!(after.runs[0].counters["passed"] >= before.runs[0].counters["passed"], "its run was not touched");
     assert_eq!(after.since, before.since);
 }
 
@@ -168,7 +170,7 @@ fn a_name_that_joins_a_run_has_its_verdict_at_once_and_a_bad_file_changes_nothin
     program.wait_for("first", State::Up);
     program.configure(&(check("first", target, slow) + &check("second", target, slow)));
     assert_eq!(program.reload().unwrap().checks.added, 1);
-    assert_eq!((program.get("second").state, program.get("first").shared_by), (State::Up, 2));
+    assert_eq!((program.get("second").state, program.get("first").runs[0].shared_by), (State::Up, 2));
 
     program.configure("[check.first]\ntype = \"tpc\"");
     let refused = program.reload().unwrap_err();
@@ -207,9 +209,8 @@ fn checks_that_have_to_wait_for_others_are_late_and_the_log_says_so_once() {
     let _first = TcpStream::connect(target).unwrap();
     let keys = |n: u32| format!("interval = \"1s\"\ntimeout = \"{}ms\"", 700 + n);
     let text: String = (0..8).map(|n| check(&format!("c{n}"), target, &keys(n))).collect();
-    let program = Program::new(&text);
-    // 256 of them are for other things.
-    let running = program.start_with_files(258);
+    let program = Program::new(&("[health]\nin_flight = 2\n".to_owned() + &text));
+    let running = program.start();
     patiently("it is late", || program.daemon().lateness_max >= 1.0);
     let late = program.daemon().lateness_max;
     patiently("later still", || program.daemon().lateness_max > late);

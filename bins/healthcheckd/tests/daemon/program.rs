@@ -75,12 +75,6 @@ impl Program {
         self.run(&mut Command::new(PROGRAM))
     }
 
-    /// The same, with so few files that may be open.
-    pub fn start_with_files(&self, most: u32) -> Running {
-        let limited = format!("ulimit -n {most} && exec \"$0\" \"$@\"");
-        self.run(Command::new("sh").args(["-c", &limited, PROGRAM]))
-    }
-
     fn run(&self, command: &mut Command) -> Running {
         let folder = self.folder.path();
         let child = command

@@ -198,7 +198,7 @@ impl Daemon {
             let Some(server) = service.servers.iter().find(|server| server.address == *address) else {
                 continue;
             };
-            let weight = server.weight;
+            let weight = desired::weight(server, &self.verdicts);
             let why = self.reason(server);
             match (self.down.contains(&(name.clone(), *address)), service.on_failure) {
                 (true, OnFailure::Remove) => {

@@ -112,23 +112,24 @@ fn send(mut stream: &UnixStream, step: Step, checks: Vec<Check>) {
 }
 
 fn check(name: &str, state: State, judged: Option<Judgement>, reason: &str) -> Check {
+    let judged = match state {
+        State::Up => Some(Judgement::Up),
+        State::Down => Some(Judgement::Down),
+        State::Unknown | State::CouldNotRun => judged,
+    };
     Check {
         name: name.to_owned(),
         kind: "tcp".to_owned(),
         target: String::new(),
         state,
         judged,
+        weight: None,
         since: "2026-01-01T00:00:00.000Z".to_owned(),
         reason: reason.to_owned(),
+        warning: None,
         generation: 1,
-        failures: 0,
-        checked: None,
-        took: None,
-        interval: 1.0,
-        timeout: 1.0,
-        retries: 0,
-        retry_delay: 1.0,
-        shared_by: 1,
-        counters: BTreeMap::new(),
+        disabled: None,
+        used_by: Vec::new(),
+        runs: Vec::new(),
     }
 }

@@ -25,6 +25,7 @@ use crate::cli::{Cli, Command, Options};
 use crate::daemons::Daemon;
 use crate::daemons::object::{self, Object};
 use crate::failure::{Exit, Failure};
+use crate::render::checks::Choice;
 use crate::render::json;
 use crate::render::notice::SHOWN;
 use crate::render::text::{Places, Style};
@@ -49,8 +50,12 @@ pub fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Status => status::run(&context),
         Command::Vrrp { name, all } => vrrp::run(&context, name.as_deref(), *all),
         Command::Services { name } => services::run(&context, name.as_deref()),
-        Command::Health { name, all } => health::run(&context, name.as_deref(), *all),
-        Command::Watch { reconnect } => watch::run(&context, *reconnect),
+        Command::Health { action: Some(action), .. } => health::act(&context, action),
+        Command::Health { action: None, name, down, slow, all } => {
+            let choice = Choice { down: *down, slow: *slow, all: *all };
+            health::show(&context, name.as_deref(), choice)
+        }
+        Command::Watch { what, reconnect } => watch::run(&context, *what, *reconnect),
         Command::Reload => reload::run(&context),
         Command::Check { file } => check::run(&context, file),
         Command::Call { socket, method, parameters, more } => {

@@ -1,4 +1,4 @@
-//! `vipctl watch`: follows the Monitor of every daemon that there should be. As text it outlives them; as JSON it is
+//! `vipctl watch`: follows the Monitor of every daemon that there should be, or of one. As text it outlives them; as JSON it is
 //! their streams, and ends with the first that does. One thread a daemon reads, this one tells.
 
 use std::io;
@@ -13,7 +13,8 @@ use vipkit_control::call::NoParameters;
 use vipkit_control::client::{ClientError, Replies};
 
 use super::{Context, write};
-use crate::daemons::Daemon;
+use crate::cli::Watched;
+use crate::daemons::{Daemon, healthcheckd, ipvs_sync, vrrpd};
 use crate::failure::{Exit, Failure};
 use crate::fleet;
 use crate::render::json;
@@ -25,11 +26,15 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Replies that wait to be told; beyond them the daemons wait.
 const WAITING_MAX: usize = 16;
 
-pub fn run(context: &Context, reconnect: bool) -> Result<Exit, Failure> {
+pub fn run(context: &Context, what: Option<Watched>, reconnect: bool) -> Result<Exit, Failure> {
     leave_with_the_reader();
     let goes_on = reconnect || !context.json;
-    let members = fleet::muster(context.timeout);
-    let daemons: Vec<_> = members.into_iter().map(|member| member.daemon).collect();
+    let daemons: Vec<_> = match what {
+        Some(Watched::Health) => vec![&healthcheckd::ROW],
+        Some(Watched::Services) => vec![&ipvs_sync::ROW],
+        Some(Watched::Vrrp) => vec![&vrrpd::ROW],
+        None => fleet::muster(context.timeout).into_iter().map(|member| member.daemon).collect(),
+    };
     let begun: Vec<_> = daemons.iter().map(|daemon| follow(daemon, context.timeout)).collect();
     let is_hopeless = begun.iter().all(Result::is_err) || !goes_on;
     let (sender, events) = sync_channel(WAITING_MAX);

@@ -11,7 +11,7 @@ use crate::daemons::{Report, Seen};
 use crate::digests;
 use crate::failure::Exit;
 
-pub use check::of_check;
+pub use check::{Standing, is_down, of_check};
 pub use instance::{is_held_wrongly, is_misplaced, misplaced, of_instance};
 pub use service::{doubt, is_out_of_place, of_server, of_service, out_of_place};
 

@@ -8,56 +8,91 @@ use super::said::{NOT_SHOWN, Said};
 /// What reading comes to.
 pub type Done = Result<(), Refusal>;
 
-/// A keyword, with its other names, of a block that fills in a `T`: a row of a table.
-pub struct Keyword<T: 'static> {
-    names: &'static [&'static str],
-    rule: Rule<T>,
+/// A keyword, with its other names, of a block that fills in a `T`: a row of a table; or the rows of another table.
+pub enum Keyword<T: 'static> {
+    /// A row.
+    Row(&'static [&'static str], Rule<T>),
+    /// A table within the table.
+    Rows(&'static [Self]),
+}
+
+impl<T> Keyword<T> {
+    /// What is done with a keyword of this name, if there is one.
+    fn rule(&self, name: &str) -> Option<&Rule<T>> {
+        match self {
+            Self::Row(names, rule) => names.contains(&name).then_some(rule),
+            Self::Rows(rows) => rows.iter().find_map(|row| row.rule(name)),
+        }
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        match self {
+            Self::Row(names, _) => names.to_vec(),
+            Self::Rows(rows) => rows.iter().flat_map(Self::names).collect(),
+        }
+    }
 }
 
 type Set<T> = fn(&mut T, &Said, &mut Notes) -> Done;
 type Read<T> = fn(&mut T, &Said, &mut Cursor<'_>, &mut Notes) -> Done;
 
 /// What is done with a keyword.
-enum Rule<T: 'static> {
-    Line { least: usize, most: usize, set: Set<T> },
+pub enum Rule<T: 'static> {
+    /// Its line is read, with so many values.
+    Line {
+        /// Fewest.
+        least: usize,
+        /// Most that it takes.
+        most: usize,
+        /// Reads it.
+        set: Set<T>,
+    },
+    /// Its block is read.
     Block(Read<T>),
+    /// It is not carried over, which means this.
     Lost(&'static str),
+    /// Nor is its block.
     LostBlock(&'static str),
 }
 
 /// A keyword with a value, without which keepalived does not start.
 pub const fn value<T>(names: &'static [&'static str], set: Set<T>) -> Keyword<T> {
-    Keyword { names, rule: Rule::Line { least: 1, most: 1, set } }
+    Keyword::Row(names, Rule::Line { least: 1, most: 1, set })
 }
 
 /// A keyword without a value, or with one that may be left out.
 pub const fn flag<T>(names: &'static [&'static str], set: Set<T>) -> Keyword<T> {
-    Keyword { names, rule: Rule::Line { least: 0, most: 1, set } }
+    Keyword::Row(names, Rule::Line { least: 0, most: 1, set })
 }
 
 /// A keyword with values, one at least.
 pub const fn values<T>(names: &'static [&'static str], set: Set<T>) -> Keyword<T> {
-    Keyword { names, rule: Rule::Line { least: 1, most: usize::MAX, set } }
+    Keyword::Row(names, Rule::Line { least: 1, most: usize::MAX, set })
 }
 
 /// A keyword with values, or none.
 pub const fn any<T>(names: &'static [&'static str], set: Set<T>) -> Keyword<T> {
-    Keyword { names, rule: Rule::Line { least: 0, most: usize::MAX, set } }
+    Keyword::Row(names, Rule::Line { least: 0, most: usize::MAX, set })
 }
 
 /// A keyword with a block of its own.
 pub const fn block<T>(names: &'static [&'static str], read: Read<T>) -> Keyword<T> {
-    Keyword { names, rule: Rule::Block(read) }
+    Keyword::Row(names, Rule::Block(read))
 }
 
 /// Keywords that are not carried over, with what that means.
 pub const fn lost<T>(names: &'static [&'static str], meaning: &'static str) -> Keyword<T> {
-    Keyword { names, rule: Rule::Lost(meaning) }
+    Keyword::Row(names, Rule::Lost(meaning))
 }
 
 /// Keywords whose blocks are not carried over, with what that means.
 pub const fn lost_block<T>(names: &'static [&'static str], meaning: &'static str) -> Keyword<T> {
-    Keyword { names, rule: Rule::LostBlock(meaning) }
+    Keyword::Row(names, Rule::LostBlock(meaning))
+}
+
+/// The rows of another table.
+pub const fn rows<T>(rows: &'static [Keyword<T>]) -> Keyword<T> {
+    Keyword::Rows(rows)
 }
 
 /// Where reading is in the pieces.
@@ -164,16 +199,15 @@ impl<'p> Cursor<'p> {
                 Token::Open => notes.say(at, BRACE_IGNORED),
                 Token::Words(words) => {
                     let Some(said) = Said::of(at, words, self.hidden) else { continue };
-                    let named = |keyword: &&Keyword<T>| keyword.names.contains(&said.name.as_str());
-                    match keywords.iter().find(named) {
-                        Some(keyword) => self.statement(&keyword.rule, &said, draft, notes)?,
+                    match keywords.iter().find_map(|keyword| keyword.rule(&said.name)) {
+                        Some(rule) => self.statement(rule, &said, draft, notes)?,
                         None if self.unknown == UNKNOWN_MAX => {
                             let what = format!("more than {UNKNOWN_MAX} words that are no keywords");
                             return Err(Refusal::new(at, what, "see that it is a keepalived.conf"));
                         }
                         None => {
                             self.unknown += 1;
-                            let known = keywords.iter().flat_map(|keyword| keyword.names).copied();
+                            let known = keywords.iter().flat_map(Keyword::names);
                             let is_outer = OUTER.contains(&said.name.as_str());
                             let what = unknown(&said.name, said.hidden && !is_outer, known);
                             if is_outer {
@@ -260,8 +294,7 @@ mod tests {
     /// What a table of these keywords makes of a text: what was set, and what was noted.
     fn read(text: &str) -> (Vec<String>, Vec<String>) {
         const INNER: &[Keyword<Vec<String>>] = &[
-            value(&["one", "uno"], keep),
-            flag(&["flag"], keep),
+            rows(&[value(&["one", "uno"], keep), flag(&["flag"], keep)]),
             values(&["many"], keep),
             lost(&["gone"], "it is gone"),
             lost_block(&["away"], "it is away"),

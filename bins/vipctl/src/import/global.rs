@@ -3,7 +3,7 @@
 use vipkit_core::units::Family;
 use vipkit_core::vrrp::group;
 
-use super::block::{Done, Keyword, flag, lost, lost_block, value};
+use super::block::{Done, Keyword, flag, lost, lost_block, value, values};
 use super::garp::{self, Garp};
 use super::note::{Notes, Place};
 use super::said::Said;
@@ -25,6 +25,8 @@ pub struct Globals {
     pub mac_prefix: String,
     /// `vrrp_garp_*`.
     pub garp: Garp,
+    /// `script_user`.
+    pub script_user: Option<String>,
 }
 
 impl Default for Globals {
@@ -37,12 +39,14 @@ impl Default for Globals {
             check_unicast_source: false,
             mac_prefix: "vrrp".to_owned(),
             garp: Garp::default(),
+            script_user: None,
         }
     }
 }
 
 const MAIL: &str = "vipkit sends no mail; `vipctl watch --json` tells of every change";
-const SCRIPTS: &str = "vipkit runs no scripts; `vipctl watch --json` tells of every change";
+const SCRIPTS: &str = "vipkit runs no scripts but of checks; `vipctl watch --json` tells of every change";
+const USER: &str = "scripts of checks run as healthcheckd's own user, others not at all";
 const PROCESS: &str = "how a daemon runs is said by its systemd unit";
 const FIREWALL: &str = "vipkit makes an nftables table of its own where no_accept asks for it, and leaves all others \
                         as they are";
@@ -85,10 +89,12 @@ pub const KEYWORDS: &[Keyword<Globals>] = &[
         &["smtp_alert", "smtp_alert_vrrp", "smtp_alert_checker", "no_email_faults", "no_checker_emails"],
         MAIL,
     ),
-    lost(
-        &["script_user", "enable_script_security", "use_symlink_paths", "set_supplementary_groups"],
-        SCRIPTS,
-    ),
+    lost(&["enable_script_security", "use_symlink_paths", "set_supplementary_groups"], USER),
+    values(&["script_user"], |globals, said, notes| {
+        globals.script_user = Some(said.value().to_owned());
+        notes.say(&said.at, format!("script_user is not carried over: {USER}"));
+        Ok(())
+    }),
     lost(
         &["startup_script", "startup_script_timeout", "shutdown_script", "shutdown_script_timeout"],
         SCRIPTS,

@@ -10,6 +10,7 @@ mod addresses;
 mod authentication;
 mod block;
 mod check;
+mod command;
 pub mod compare;
 mod forward;
 mod garp;
@@ -26,7 +27,11 @@ mod rule;
 mod said;
 mod server;
 mod service;
+mod shell;
+mod ssl;
 mod toml;
+mod track;
+mod tracker;
 mod unicast;
 mod vrrp;
 mod words;
@@ -34,6 +39,7 @@ mod words;
 use vipkit_config::{Fault, Source};
 
 use block::Cursor;
+use check::Check;
 use include::{File, Files};
 use keys::KeyFile;
 use note::{Note, Notes, Place, Refusal};
@@ -50,6 +56,8 @@ pub struct Imported {
     pub node: Option<(String, Place)>,
     /// In the order in which they stand.
     pub instances: Vec<Named<Instance>>,
+    /// What instances track, in the order in which it stands.
+    pub checks: Vec<Named<(Check, Place)>>,
     /// In the order in which they stand.
     pub services: Vec<Named<Service>>,
     /// The vipkit.toml.
@@ -77,10 +85,11 @@ pub fn import(file: &File, files: &dyn Files, intended: bool) -> Result<Imported
     let at = Place { file: file.name().into(), line: 1 };
     let mut notes = Notes::new(intended);
     let pieces = include::pieces(file, files, &mut notes)?;
-    // As in keepalived at its start, global_defs counts wherever it stands.
+    // As in keepalived at its start, these count wherever they stand.
     let mut first = Root::default();
     Cursor::new(&pieces, at.clone()).root(root::KEYWORDS, &mut first, &mut Notes::new(intended))?;
-    let mut root = Root { globals: first.globals, ..Root::default() };
+    let Root { globals, ssl, delays, groups, .. } = first;
+    let mut root = Root { globals, ssl, delays, groups, ..Root::default() };
     Cursor::new(&pieces, at.clone()).root(root::KEYWORDS, &mut root, &mut notes)?;
     if root.instances.is_empty() && root.services.is_empty() {
         let remedy = "see that it is a keepalived.conf, and what of it is supported";
@@ -94,6 +103,11 @@ pub fn import(file: &File, files: &dyn Files, intended: bool) -> Result<Imported
         file: at.file.to_string(),
         node: root.globals.router_id,
         instances: named(root.instances, |instance| name_of(instance, &mut notes)),
+        checks: root
+            .trackers
+            .tracked(&mut notes)
+            .map(|tracker| Named { name: tracker.label, item: (tracker.check, tracker.at) })
+            .collect(),
         services: named(root.services, |service| {
             let udp = if service.protocol.0 == "udp" { "-udp" } else { "" };
             format!("{}-{}{udp}", service.address.ip(), service.address.port())
@@ -254,8 +268,23 @@ mod tests {
             "version",
             "vrrp_strict",
             "include",
-            "track_script",
-            "HTTP_GET",
+            "track_script {\ns\n}\n",
+            "HTTP_GET {\nurl {\npath /\nregex a.b\n}\n",
+            "SSL_GET",
+            "UDP_CHECK",
+            "require_reply",
+            "DNS_CHECK",
+            "SMTP_CHECK",
+            "PING_CHECK",
+            "MISC_CHECK {\nmisc_path \"a | b\"\n",
+            "fwmark",
+            "vrrp_script s {\nscript \"killall -0 x\"\n}\n",
+            "track_file s {\nfile /x\n}\n",
+            "vrrp_track_process s {\nprocess x y\n}\n",
+            "track_interface {\neth1 weight 3\n}\n",
+            "track_file {\ns reverse\n}\n",
+            "track_process",
+            "quorum_max",
             "virtual_ipaddress_excluded",
             "fe80::1/64",
             "2001:db8::1",

@@ -100,6 +100,14 @@ impl Notes {
         self.all.push(Note { at: at.clone(), now: now.into(), meant: None });
     }
 
+    /// Notes a place, and none further where the same holds.
+    pub fn once(&mut self, at: &Place, now: impl Into<String>) {
+        let now = now.into();
+        if self.all.iter().all(|note| note.now != now) {
+            self.say(at, now);
+        }
+    }
+
     /// Notes a place where something is left out that could be all there is.
     pub fn leave_out(&mut self, at: &Place, now: impl Into<String>) {
         self.say(at, now);

@@ -5,6 +5,9 @@ use super::global::{self, Globals};
 use super::note::{Notes, Refusal};
 use super::said::Said;
 use super::service::{self, Service};
+use super::ssl::{self, Ssl};
+use super::track::{self, Delays, Groups};
+use super::tracker::{self, Trackers};
 use super::vrrp::{self, Instance, Turn};
 
 /// A whole keepalived.conf.
@@ -18,10 +21,17 @@ pub struct Root {
     pub services: Vec<Service>,
     /// What instances take in turn.
     pub turn: Turn,
+    /// What instances may track.
+    pub trackers: Trackers,
+    /// `SSL`.
+    pub ssl: Ssl,
+    /// `interface_up_down_delays`.
+    pub delays: Delays,
+    /// `vrrp_sync_group`.
+    pub groups: Groups,
 }
 
 const GROUP: &str = "ITS INSTANCES NO LONGER CHANGE STATE TOGETHER: each goes by its own interface and peers";
-const TRACKING: &str = "vipkit tracks no scripts, files or processes: priorities do not change";
 const STATIC: &str = "vipkit does not set it: leave it to the configuration of the network";
 const NAMESPACE: &str = "a vipkit daemon runs in the namespace that it is started in";
 
@@ -32,17 +42,29 @@ pub const KEYWORDS: &[Keyword<Root>] = &[
     }),
     block(&["vrrp_instance"], instance),
     block(&["virtual_server"], service),
-    lost_block(&["vrrp_sync_group"], GROUP),
+    block(&["vrrp_sync_group"], |root, said, cursor, notes| {
+        notes.say(&said.at, format!("vrrp_sync_group is not carried over: {GROUP}"));
+        root.groups.read(cursor, notes);
+        Ok(())
+    }),
     lost_block(&["virtual_server_group"], "virtual_servers with a group are not imported"),
-    lost_block(&["vrrp_script", "vrrp_track_file", "track_file", "vrrp_track_process"], TRACKING),
+    block(&["vrrp_script"], |root, said, cursor, notes| {
+        tracker::script(&mut root.trackers, root.globals.script_user.as_deref(), said, cursor, notes)
+    }),
+    block(&["track_file", "vrrp_track_file"], |root, said, cursor, notes| {
+        tracker::file(&mut root.trackers, said, cursor, notes)
+    }),
+    block(&["vrrp_track_process"], |root, said, cursor, notes| {
+        tracker::process(&mut root.trackers, said, cursor, notes)
+    }),
+    block(&["SSL"], |root, _, cursor, notes| cursor.block(ssl::KEYWORDS, &mut root.ssl, notes)),
+    block(&["interface_up_down_delays"], |root, _, cursor, notes| {
+        track::delays(&mut root.delays, cursor, notes)
+    }),
     lost_block(&["bfd_instance"], "vipkit has no BFD"),
     lost_block(&["static_ipaddress", "static_routes", "static_rules", "track_group"], STATIC),
     lost_block(&["garp_group"], "vipkit paces its announcements by itself"),
-    lost_block(&["SSL"], "it is for checks that are not carried over"),
-    lost_block(
-        &["linkbeat_interfaces", "interface_up_down_delays"],
-        "vrrpd hears of links from the kernel, at once",
-    ),
+    lost_block(&["linkbeat_interfaces"], "vrrpd hears of links from the kernel, at once"),
     lost(&["linkbeat_use_polling"], "vrrpd hears of links from the kernel, at once"),
     lost(&["net_namespace", "net_namespace_ipvs", "namespace_with_ipsets"], NAMESPACE),
     // How keepalived's own processes run.
@@ -59,12 +81,20 @@ fn instance(root: &mut Root, said: &Said, cursor: &mut Cursor<'_>, notes: &mut N
         cursor.values(notes);
         return Ok(());
     }
-    root.instances.extend(vrrp::instance(&root.globals, &mut root.turn, said, cursor, notes)?);
+    let beside = vrrp::Beside {
+        globals: &root.globals,
+        turn: &mut root.turn,
+        trackers: &mut root.trackers,
+        delays: &root.delays,
+        groups: &root.groups,
+    };
+    root.instances.extend(vrrp::instance(beside, said, cursor, notes)?);
     Ok(())
 }
 
 fn service(root: &mut Root, said: &Said, cursor: &mut Cursor<'_>, notes: &mut Notes) -> Done {
-    let Some(service) = service::service(said, cursor, notes)? else { return Ok(()) };
+    let beside = service::Beside { ssl: &root.ssl, user: root.globals.script_user.as_deref() };
+    let Some(service) = service::service(&beside, said, cursor, notes)? else { return Ok(()) };
     let same = |other: &&Service| (other.address, other.protocol.0) == (service.address, service.protocol.0);
     if let Some(other) = root.services.iter().find(same) {
         let what = format!(

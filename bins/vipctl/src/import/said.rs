@@ -49,6 +49,23 @@ impl Said {
         Ok(fits)
     }
 
+    /// A whole number that may be negative; none, with a note, if it is out of range, since keepalived ignores it then.
+    ///
+    /// # Errors
+    /// It is no number.
+    pub fn signed(&self, range: RangeInclusive<i64>, notes: &mut Notes) -> Result<Option<i64>, Refusal> {
+        let number = integer(self.value()).ok_or_else(|| self.no_number())?;
+        let fits = range.contains(&number);
+        if !fits {
+            let (least, most) = range.into_inner();
+            notes.say(
+                &self.at,
+                format!("{} {number} is not from {least} to {most}: keepalived ignores it", self.name),
+            );
+        }
+        Ok(fits.then_some(number))
+    }
+
     /// Seconds with up to six decimals; none, with a note, if it is less than `least`, since keepalived ignores it then.
     ///
     /// # Errors
@@ -84,13 +101,15 @@ impl Said {
 /// Stands for what may be a secret.
 pub const NOT_SHOWN: &str = "(not shown)";
 
-fn integer(text: &str) -> Option<i64> {
+/// A number as it is written in digits.
+pub fn integer(text: &str) -> Option<i64> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let plain = (1..=18).contains(&digits.len()) && digits.chars().all(|c| c.is_ascii_digit());
     if plain { text.parse().ok() } else { None }
 }
 
-fn seconds(text: &str) -> Option<Duration> {
+/// Seconds with up to six decimals.
+pub fn seconds(text: &str) -> Option<Duration> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str, most| text.len() <= most && text.chars().all(|c| c.is_ascii_digit());
     if !digits(whole, 9) || !digits(decimals, 6) || whole.len() + decimals.len() == 0 {

@@ -2,11 +2,19 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use super::block::{Cursor, Keyword, block, flag, lost, lost_block, value, values};
-use super::check::{self, ALPHA, Check, SPREAD, Timed, Timing};
+use super::block::{Cursor, Done, Keyword, block, flag, lost, lost_block, value, values};
+use super::check::dns::Dns;
+use super::check::http::Http;
+use super::check::misc::Misc;
+use super::check::ping::Ping;
+use super::check::smtp::Smtp;
+use super::check::tcp::Tcp;
+use super::check::udp::Udp;
+use super::check::{self, ALPHA, Check, INTERVAL, Kind, Near, SPREAD, Timed, Timing, Written};
 use super::forward::{self, Forward, Forwards};
 use super::note::{Later, Notes, Place, Refusal};
 use super::said::Said;
+use super::service::Beside;
 
 /// A server, as it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,11 +27,11 @@ pub struct Server {
     pub weight: (u64, Option<Place>),
     /// Its own forwarding method, if it has one.
     pub forward: Forward,
-    /// How it is checked, if it is.
-    pub check: Option<Check>,
+    /// How it is checked, and where each check stands; all must pass.
+    pub checks: Vec<(Check, Place)>,
     /// Whether it stays in the table with weight 0 when it is down.
     pub quiesce: bool,
-    /// Of its check, for when all nodes are moved.
+    /// Of its checks, for when all nodes are moved.
     pub later: Vec<Later>,
 }
 
@@ -36,7 +44,8 @@ pub struct Draft {
     pub forward: Option<Forward>,
     inhibit: Option<bool>,
     timing: Timing,
-    checks: Vec<check::Draft>,
+    virtualhost: Option<String>,
+    checks: Vec<check::Draft<Box<dyn Kind>>>,
     later: Vec<Later>,
 }
 
@@ -54,9 +63,13 @@ impl Forwards for Draft {
     }
 }
 
-const UNCHECKED: &str = "vipkit checks TCP connections only: THE SERVER IS IMPORTED WITHOUT THIS CHECK, and without \
-                         another it counts as up always";
-const SCRIPTS: &str = "vipkit runs no scripts and sends no mail; `vipctl watch --json` tells of every change";
+const BFD: &str = "vipkit has no BFD: THE SERVER IS IMPORTED WITHOUT THIS CHECK, and without another it counts as up \
+                   always";
+const FILE: &str = "keepalived adds the number in the file, times a weight, to the weight of the server; vipkit's \
+                    check = { type = \"file\", file = \"PATH\" } takes the number as the weight itself, so a 0 would drain \
+                    it: THE SERVER IS IMPORTED WITHOUT THIS CHECK; write whole weights into the file, then add it";
+const SCRIPTS: &str =
+    "vipkit runs no scripts but of checks and sends no mail; `vipctl watch --json` tells of every change";
 
 const KEYWORDS: &[Keyword<Draft>] = &[
     value(&["weight"], |draft, said, notes| {
@@ -73,20 +86,32 @@ const KEYWORDS: &[Keyword<Draft>] = &[
     value(&["retry"], check::retries::<Draft>),
     value(&["delay_before_retry"], check::retry_delay::<Draft>),
     value(&["delay_loop"], check::interval::<Draft>),
-    block(&["TCP_CHECK"], |draft, said, cursor, notes| {
-        let mut check = check::Draft::new(said.at.clone());
-        cursor.block(check::KEYWORDS, &mut check, notes)?;
-        draft.checks.push(check);
+    block(&["TCP_CHECK"], checked::<Tcp>),
+    block(&["HTTP_GET", "SSL_GET"], checked::<Http>),
+    block(&["SMTP_CHECK"], checked::<Smtp>),
+    block(&["DNS_CHECK"], checked::<Dns>),
+    block(&["UDP_CHECK"], checked::<Udp>),
+    block(&["PING_CHECK"], checked::<Ping>),
+    block(&["MISC_CHECK"], checked::<Misc>),
+    lost_block(&["FILE_CHECK"], FILE),
+    lost_block(&["BFD_CHECK"], BFD),
+    value(&["virtualhost"], |draft, said, _| {
+        draft.virtualhost = Some(said.value().to_owned());
         Ok(())
     }),
-    lost_block(&["HTTP_GET", "SSL_GET", "SMTP_CHECK", "DNS_CHECK", "MISC_CHECK"], UNCHECKED),
-    lost_block(&["PING_CHECK", "UDP_CHECK", "BFD_CHECK", "FILE_CHECK"], UNCHECKED),
     lost(&["uthreshold", "lthreshold"], "vipkit does not limit the connections of a server"),
     lost(&["notify_up", "notify_down", "smtp_alert"], SCRIPTS),
-    lost(&["virtualhost", "snmp_name"], "vipkit has no use for it"),
+    lost(&["snmp_name"], "vipkit has no use for it"),
     lost(&["warmup"], SPREAD),
     lost(&["alpha"], ALPHA),
 ];
+
+fn checked<K: Written>(draft: &mut Draft, said: &Said, cursor: &mut Cursor<'_>, notes: &mut Notes) -> Done {
+    let mut check = check::Draft::<K>::begin(said);
+    cursor.block(K::KEYWORDS, &mut check, notes)?;
+    draft.checks.push(check.of_any_kind());
+    Ok(())
+}
 
 /// The most that keepalived takes.
 pub const WEIGHT_MAX: u64 = i32::MAX as u64;
@@ -105,6 +130,7 @@ pub fn read(said: &Said, cursor: &mut Cursor<'_>, notes: &mut Notes) -> Result<D
         forward: None,
         inhibit: None,
         timing: Timing::default(),
+        virtualhost: None,
         checks: Vec::new(),
         later: Vec::new(),
     };
@@ -138,6 +164,8 @@ pub struct Around<'s> {
     pub forward: Forward,
     pub inhibit: bool,
     pub timing: &'s Timing,
+    pub virtualhost: Option<&'s str>,
+    pub beside: &'s Beside<'s>,
 }
 
 impl Draft {
@@ -147,7 +175,7 @@ impl Draft {
     /// Its check would connect to port 0.
     pub fn whole(self, around: &Around<'_>, notes: &mut Notes) -> Result<Server, Refusal> {
         let forward = self.forward.unwrap_or(around.forward);
-        if let Some(check) = self.checks.first().filter(|check| self.port.is_none() && !check.has_port()) {
+        if let Some(check) = self.checks.iter().find(|check| self.port.is_none() && check.lacks_port()) {
             let what = "the server has no port, so keepalived checks port 0, and the server is always down";
             return Err(Refusal::new(&check.at, what, "write the port after the address of the real_server"));
         }
@@ -165,21 +193,28 @@ impl Draft {
         }
         let mut later = self.later;
         let timing = self.timing.within(around.timing);
-        let mut checks = self.checks.into_iter();
-        let check = checks.next().map(|check| check.whole(&timing, written, address, notes, &mut later));
-        for more in checks {
-            notes.say(
-                &more.at,
-                "another check of the same server is not carried over: vipkit runs the first only",
-            );
-        }
+        let near = Near {
+            timing: &timing,
+            interval: around.timing.interval.unwrap_or(INTERVAL),
+            virtualhost: self.virtualhost.as_deref().or(around.virtualhost),
+            ssl: around.beside.ssl,
+            user: around.beside.user,
+            written,
+            server: address,
+            alone: self.checks.len() == 1,
+        };
+        let whole = |check: check::Draft<Box<dyn Kind>>| {
+            let at = check.at.clone();
+            Some((check.whole(&near, notes, &mut later)?, at))
+        };
+        let checks = self.checks.into_iter().filter_map(whole).collect();
         let weight = self.weight.or_else(|| around.weight.cloned());
         Ok(Server {
             at: self.at,
             address,
             weight: weight.map_or((1, None), |(weight, at)| (weight, Some(at))),
             forward,
-            check,
+            checks,
             quiesce: self.inhibit.unwrap_or(around.inhibit),
             later,
         })

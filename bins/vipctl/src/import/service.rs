@@ -12,6 +12,7 @@ use super::forward::{self, Forward, Forwards};
 use super::note::{Later, Notes, Place, Refusal};
 use super::said::Said;
 use super::server::{self, Around, Server, WEIGHT_MAX};
+use super::ssl::Ssl;
 
 /// A service, as it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +35,14 @@ pub struct Service {
     pub later: Vec<Later>,
 }
 
+/// What is around a service.
+pub struct Beside<'b> {
+    /// `SSL`.
+    pub ssl: &'b Ssl,
+    /// `script_user`.
+    pub user: Option<&'b str>,
+}
+
 /// What was said of a service.
 #[derive(Default)]
 struct Draft {
@@ -46,6 +55,7 @@ struct Draft {
     weight: Option<(u64, Place)>,
     inhibit: bool,
     timing: Timing,
+    virtualhost: Option<String>,
     servers: Vec<server::Draft>,
     later: Vec<Later>,
 }
@@ -74,7 +84,8 @@ impl Forwards for Draft {
 const QUORUM: &str = "vipkit acts on each server alone, whatever the others do";
 const SORRY: &str = "with no server up, vipkit's service has none: clients are refused";
 const FLAGS: &str = "vipkit sets no flags of schedulers, and no engine of persistence";
-const SCRIPTS: &str = "vipkit runs no scripts and sends no mail; `vipctl watch --json` tells of every change";
+const SCRIPTS: &str =
+    "vipkit runs no scripts but of checks and sends no mail; `vipctl watch --json` tells of every change";
 /// keepalived's default of `persistence_timeout`, seconds.
 const PERSISTENCE: u64 = 360;
 const PERSISTENCE_MAX: u64 = 31 * 24 * 60 * 60;
@@ -113,7 +124,11 @@ const KEYWORDS: &[Keyword<Draft>] = &[
     lost(&["sorry_server", "sorry_server_inhibit", "sorry_server_lvs_method"], SORRY),
     lost(&["flag-1", "flag-2", "flag-3", "sh-port", "sh-fallback", "mh-port", "mh-fallback"], FLAGS),
     lost(&["persistence_engine", "ops", "hashed"], FLAGS),
-    lost(&["ip_family", "virtualhost", "snmp_name"], "vipkit has no use for it"),
+    value(&["virtualhost"], |draft, said, _| {
+        draft.virtualhost = Some(said.value().to_owned());
+        Ok(())
+    }),
+    lost(&["ip_family", "snmp_name"], "vipkit has no use for it"),
     lost(&["ha_suspend"], "vipkit checks servers also while it does not hold the address"),
     lost(&["omega", "smtp_alert"], SCRIPTS),
     lost(&["warmup"], SPREAD),
@@ -124,7 +139,12 @@ const KEYWORDS: &[Keyword<Draft>] = &[
 ///
 /// # Errors
 /// It cannot be understood.
-pub fn service(said: &Said, cursor: &mut Cursor<'_>, notes: &mut Notes) -> Result<Option<Service>, Refusal> {
+pub fn service(
+    beside: &Beside<'_>,
+    said: &Said,
+    cursor: &mut Cursor<'_>,
+    notes: &mut Notes,
+) -> Result<Option<Service>, Refusal> {
     let kind = match said.value() {
         "group" => Some("a group"),
         "fwmark" => Some("a firewall mark"),
@@ -148,12 +168,13 @@ pub fn service(said: &Said, cursor: &mut Cursor<'_>, notes: &mut Notes) -> Resul
     };
     let mut draft = Draft::default();
     cursor.block(KEYWORDS, &mut draft, notes)?;
-    whole(draft, SocketAddrV4::new(ip, port), said, notes)
+    whole(draft, SocketAddrV4::new(ip, port), beside, said, notes)
 }
 
 fn whole(
     mut draft: Draft,
     address: SocketAddrV4,
+    beside: &Beside<'_>,
     said: &Said,
     notes: &mut Notes,
 ) -> Result<Option<Service>, Refusal> {
@@ -170,6 +191,8 @@ fn whole(
         forward,
         inhibit: draft.inhibit,
         timing: &draft.timing,
+        virtualhost: draft.virtualhost.as_deref(),
+        beside,
     };
     let mut servers: Vec<Server> = Vec::new();
     let mut seen = BTreeSet::new();

@@ -1,14 +1,16 @@
 //! What was imported as the text of a vipkit.toml, each line with the place that it comes from. Decides nothing.
 
+pub mod check;
 pub mod entry;
+pub mod value;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::check::Check;
 use super::garp::Garp;
 use super::note::{Later, Place};
+use super::server::Server;
 use super::service::Service;
 use super::vrrp::Instance;
 use super::{Imported, Named};
@@ -90,16 +92,23 @@ pub fn page(imported: &Imported) -> Page {
     for named in &imported.instances {
         instance(&mut page, named);
     }
+    for named in &imported.checks {
+        check::named(&mut page, named);
+    }
     for named in &imported.services {
         service(&mut page, named);
     }
     page
 }
 
+/// A name as part of a header.
+fn bare(name: &str) -> String {
+    if name.contains('.') { quote(name) } else { name.to_owned() }
+}
+
 fn instance(page: &mut Page, Named { name, item }: &Named<Instance>) {
     let Instance { at, interface, virtual_router_id, priority, version, interval, .. } = item;
-    let bare = !name.contains('.');
-    page.table(&format!("[vrrp.{}]", if bare { name.clone() } else { quote(name) }), at);
+    page.table(&format!("[vrrp.{}]", bare(name)), at);
     page.key("interface", &quote(&interface.0), Some(&interface.1), at);
     page.key("virtual_router_id", &virtual_router_id.0.to_string(), Some(&virtual_router_id.1), at);
     page.key("priority", &priority.0.to_string(), priority.1.as_ref(), at);
@@ -132,6 +141,7 @@ fn instance(page: &mut Page, Named { name, item }: &Named<Instance>) {
     page.list("routes", item.routes.iter().map(|route| (entry::route(route), &route.at)), at);
     page.list("rules", item.rules.iter().map(|rule| (entry::rule(rule), &rule.at)), at);
     garp(page, &item.garp, at);
+    page.list("track", item.track.iter().map(|track| (entry::track(track), &track.at)), at);
     page.later(&item.later);
 }
 
@@ -174,12 +184,12 @@ fn service(page: &mut Page, Named { name, item }: &Named<Service>) {
         page.from("on_failure = \"quiesce\"", at);
     }
     let shared = shared(item);
-    if let Some((check, _)) = &shared {
-        page.from(check, at);
+    if let Some(server) = shared {
+        check::all(page, &server.checks, at);
     }
     page.later(later);
-    if let Some((_, later)) = &shared {
-        page.later(later);
+    if let Some(server) = shared {
+        page.later(&server.later);
     }
     for server in servers {
         page.table("[[service.server]]", &server.at);
@@ -189,36 +199,21 @@ fn service(page: &mut Page, Named { name, item }: &Named<Service>) {
             page.from(&format!("forward = {}", quote(server.forward.name())), &server.at);
         }
         if shared.is_none() {
-            server.check.iter().for_each(|check| page.from(&self::check(check), &server.at));
+            check::all(page, &server.checks, &server.at);
             page.later(&server.later);
         }
     }
 }
 
-/// The check that all servers have, and what it is to be later, if both are the same for all.
-fn shared(service: &Service) -> Option<(String, Vec<Later>)> {
-    let first = service.servers.first()?;
-    let check = first.check.as_ref()?;
-    let lines = |later: &[Later]| later.iter().map(|later| later.line.clone()).collect::<Vec<_>>();
-    let alike = service
-        .servers
-        .iter()
-        .all(|server| server.check.as_ref() == Some(check) && lines(&server.later) == lines(&first.later));
-    alike.then(|| (self::check(check), first.later.clone()))
-}
-
-/// The line of a check.
-#[must_use]
-pub fn check(check: &Check) -> String {
-    let Check { target, source, interval, timeout, retries, retry_delay } = check;
-    let target = target.map(|target| format!("target = \"{target}\", ")).unwrap_or_default();
-    let source = source.map(|source| format!("source = \"{source}\", ")).unwrap_or_default();
-    format!(
-        "check = {{ type = \"tcp\", {target}{source}interval = {}, timeout = {}, retries = {retries}, retry_delay = {} }}",
-        duration(*interval),
-        duration(*timeout),
-        duration(*retry_delay)
-    )
+/// The first server, if all have its checks, and are to have the same later.
+fn shared(service: &Service) -> Option<&Server> {
+    let said = |server: &Server| {
+        let checks: Vec<_> = server.checks.iter().map(|(check, _)| check.clone()).collect();
+        let later: Vec<_> = server.later.iter().map(|later| later.line.clone()).collect();
+        (checks, later)
+    };
+    let first = service.servers.first().filter(|server| !server.checks.is_empty())?;
+    service.servers.iter().all(|server| said(server) == said(first)).then_some(first)
 }
 
 fn duration(length: Duration) -> String {

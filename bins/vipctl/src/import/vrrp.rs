@@ -20,6 +20,8 @@ use super::note::{Later, Notes, Place, Refusal};
 use super::route::{self, Route};
 use super::rule::{self, Preference, Rule};
 use super::said::Said;
+use super::track::{self, Around, Delays, Entry, Groups, Track};
+use super::tracker::{Sort, Trackers};
 use super::unicast::{self, Peer};
 
 /// An instance, as it runs.
@@ -65,8 +67,24 @@ pub struct Instance {
     pub rules: Vec<Rule>,
     /// `garp_*`.
     pub garp: Garp,
+    /// `track_*`.
+    pub track: Vec<Track>,
     /// For when all nodes are moved.
     pub later: Vec<Later>,
+}
+
+/// What is around an instance.
+pub struct Beside<'b> {
+    /// `global_defs`.
+    pub globals: &'b Globals,
+    /// What instances take in turn.
+    pub turn: &'b mut Turn,
+    /// What it may track.
+    pub trackers: &'b mut Trackers,
+    /// `interface_up_down_delays`.
+    pub delays: &'b Delays,
+    /// `vrrp_sync_group`.
+    pub groups: &'b Groups,
 }
 
 /// What keepalived gives to one instance after the other.
@@ -102,6 +120,7 @@ struct Draft {
     rules: Vec<Rule>,
     preference: Preference,
     garp: Garp,
+    track: Vec<Entry>,
     later: Vec<Later>,
 }
 
@@ -116,10 +135,10 @@ struct Unicast {
     checked: bool,
 }
 
-const NOTIFY: &str = "vipkit runs no scripts and sends no mail; `vipctl watch --json` tells of every change";
-const TRACKING: &str = "what it watches no longer changes priority or state, and a weight above 0, which keepalived adds \
-                        while all is well, is not added; vrrpd watches the instance's own interface, carrier and \
-                        address only";
+const NOTIFY: &str =
+    "vipkit runs no scripts but of checks and sends no mail; `vipctl watch --json` tells of every change";
+const BFD: &str = "vipkit has no BFD: what it watches no longer changes priority or state, and a weight above 0, which \
+                   keepalived adds while all is well, is not added";
 const IPVLAN: &str = "vipkit puts the addresses on the interface itself, or with use_vmac on one with the virtual MAC \
                       address";
 const CHECKS: &str = "vipkit checks what RFC 9568 says";
@@ -253,7 +272,23 @@ const KEYWORDS: &[Keyword<Draft>] = &[
     }),
     // What is said here is how vipkit does it anyway.
     flag(&["promote_secondaries", "debug", "track_src_ip"], |_, _, _| Ok(())),
-    lost_block(&["track_interface", "track_script", "track_file", "track_process", "track_bfd"], TRACKING),
+    block(&["track_script"], |draft, _, cursor, notes| {
+        track::read(&mut draft.track, Some(Sort::Script), cursor, notes);
+        Ok(())
+    }),
+    block(&["track_file"], |draft, _, cursor, notes| {
+        track::read(&mut draft.track, Some(Sort::File), cursor, notes);
+        Ok(())
+    }),
+    block(&["track_process"], |draft, _, cursor, notes| {
+        track::read(&mut draft.track, Some(Sort::Process), cursor, notes);
+        Ok(())
+    }),
+    block(&["track_interface"], |draft, _, cursor, notes| {
+        track::read(&mut draft.track, None, cursor, notes);
+        Ok(())
+    }),
+    lost_block(&["track_bfd"], BFD),
     lost(&["use_vmac_addr"], "vipkit has one virtual MAC address for an instance"),
     lost(&["use_ipvlan"], IPVLAN),
     lost(&["preempt_delay"], "vipkit takes over from a lower priority at once"),
@@ -284,12 +319,12 @@ const KEYWORDS: &[Keyword<Draft>] = &[
 /// # Errors
 /// It cannot be understood.
 pub fn instance(
-    globals: &Globals,
-    turn: &mut Turn,
+    beside: Beside<'_>,
     said: &Said,
     cursor: &mut Cursor<'_>,
     notes: &mut Notes,
 ) -> Result<Option<Instance>, Refusal> {
+    let Beside { globals, turn, trackers, delays, groups } = beside;
     let mut draft = Draft {
         rfc9568: globals.rfc9568,
         strict: globals.strict.clone(),
@@ -314,7 +349,12 @@ pub fn instance(
         }
         _ => {}
     }
-    runs::whole(draft, globals, &mut turn.mac_names, said, notes).map(Some)
+    let entries = std::mem::take(&mut draft.track);
+    let mut instance = runs::whole(draft, globals, &mut turn.mac_names, said, notes)?;
+    let around = Around { interface: &instance.interface.0, grouped: groups.has(name), delays };
+    let whole = |entry: Entry| entry.whole(&around, trackers, notes);
+    instance.track = entries.into_iter().filter_map(whole).collect();
+    Ok(Some(instance))
 }
 
 fn version(draft: &mut Draft, said: &Said, notes: &mut Notes) -> Done {

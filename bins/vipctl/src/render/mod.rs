@@ -20,14 +20,16 @@ pub mod watch;
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
+    use std::time::Duration;
 
     use serde_json::json;
     use vipkit_control::common::{Fault, Notice};
-    use vipkit_control::health::{self, Check};
+    use vipkit_control::health::{self, Check, Part, Weight, WeightUnit};
     use vipkit_control::ipvs::{self, Server, Service};
     use vipkit_control::service::Info;
     use vipkit_control::vrrp::{self, Instance};
 
+    use super::checks::Choice;
     use super::text::{Places, Style};
     use super::vrrp::Extent;
     use crate::daemons::{DAEMONS, Reloaded};
@@ -35,8 +37,9 @@ mod tests {
     use crate::realserver::judge::{InForce, Verdict, Vip};
     use crate::realserver::report::Report;
     use crate::testing::{
-        active, address, backup, check, daemon, down, fault, health_report, ipvs_daemon, ipvs_report, notice,
-        now, peer, removed, report, server, service, too_wide, unreachable,
+        active, address, backup, check, daemon, disabled, down, fault, health_report, ipvs_daemon,
+        ipvs_report, notice, now, part, passed, peer, removed, report, server, service, too_wide,
+        unreachable, with_part,
     };
 
     /// As long as names usually get.
@@ -97,10 +100,26 @@ mod tests {
     fn checks() -> Vec<Check> {
         let name = format!("{NAME}/{ADDRESS}");
         let stuck = health::State::CouldNotRun;
-        let long =
-            || Check { reason: LONG.to_owned(), target: ADDRESS.to_owned(), took: Some(0.9), ..down(&name) };
-        let shaky = Check { failures: 1, ..check(NAME) };
-        vec![long(), Check { state: stuck, ..long() }, shaky, check(&name), down("dns")]
+        let latency = Some(health::Latency { p50: 0.9, p90: 0.9, p99: 0.9, samples: 64 });
+        let slow = || Part {
+            latency,
+            reason: LONG.to_owned(),
+            warning: Some(LONG.to_owned()),
+            weight: Some(Weight { unit: WeightUnit::Absolute, number: 65_535 }),
+            ..part(NAME)
+        };
+        let long = || Check {
+            reason: LONG.to_owned(),
+            target: ADDRESS.to_owned(),
+            warning: Some(LONG.to_owned()),
+            used_by: vec![format!("service {NAME}"); 9],
+            runs: vec![slow(); 8],
+            ..down(&name)
+        };
+        let shaky = with_part(Part { failures: 1, ..part("tcp") }, check(NAME));
+        let held = Check { judged: Some(health::Judgement::Down), ..check(&name) };
+        let stuck = Check { state: stuck, ..long() };
+        vec![long(), stuck, held, disabled(&name), shaky, check(&name), down("dns")]
     }
 
     #[test]
@@ -113,13 +132,20 @@ mod tests {
         assert_fits(&super::status::status(&[unreachable()], now(), style));
         assert_fits(&super::vrrp::instances(&daemon(), &instances, Extent::All, now(), style));
         assert_fits(&super::services::services(&ipvs_daemon(), &services, now(), style));
-        assert_fits(&super::checks::checks(&checks, true, now(), style));
+        let all = Choice { all: true, ..Choice::default() };
+        assert_fits(&super::checks::checks(&checks, all, now(), style));
+        assert_fits(&super::checks::checks(&checks, Choice { slow: true, ..all }, now(), style));
         for service in &services {
             assert_fits(&super::services::service(&ipvs_daemon(), service, now(), style));
         }
         for check in &checks {
             assert_fits(&super::checks::check(check, now(), style));
+            assert_fits(&super::checks::told(check, Some(Duration::from_secs(10)), style));
+            assert_fits(&super::checks::enabling(check, style));
         }
+        let long = || Some(LONG.to_owned());
+        let run = health::Report { reason: LONG.to_owned(), warning: long(), ..passed(NAME) };
+        assert_fits(&super::checks::reports(&[run], style));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! `vipctl reload`: what was found in the configuration, and what each daemon did with it.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use vipkit_control::common::ConfigRefused;
-use vipkit_control::error::{Error, METHOD_NOT_IMPLEMENTED, PERMISSION_DENIED};
+use vipkit_control::error::{Error, METHOD_NOT_IMPLEMENTED};
 use vipkit_control::vrrp;
 
 use super::check::{self, Checked};
@@ -10,7 +10,7 @@ use super::notice::INDENT;
 use super::text::{Places, Style, Text, Tone, plain};
 use crate::daemons::Reloaded;
 use crate::digests;
-use crate::failure::{Exit, Unreachable};
+use crate::failure::{Exit, Unreachable, permission_denied};
 
 /// A reload of everything.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -135,13 +135,6 @@ fn instances(text: &mut Text, vrrp::Reloaded { added, changed, removed, unchange
     entry(text, "unchanged", &check::count(unchanged.len(), "instance"));
 }
 
-/// Fields of [`PERMISSION_DENIED`].
-#[derive(Deserialize)]
-struct PermissionDenied {
-    uid: u32,
-    needed: String,
-}
-
 fn refused(text: &mut Text, name: &str, error: &Error, places: Places) {
     if error.name == METHOD_NOT_IMPLEMENTED {
         text.put(Tone::Odd, "cannot reload").say(", it runs what it ran").end();
@@ -158,17 +151,12 @@ fn refused(text: &mut Text, name: &str, error: &Error, places: Places) {
     {
         return check::lines(text, (Tone::Bad, ""), &faults, places);
     }
-    match error.name.as_str() {
-        PERMISSION_DENIED => {
-            let words = error.decode().map_or_else(
-                |_| error.to_string(),
-                |PermissionDenied { uid, needed }| format!("uid {uid} may not: it takes {needed}"),
-            );
-            entry(text, "fault", &words);
-            let join = "be root, or a member of group vipkit-admin: `usermod -aG vipkit-admin USER`, then log in again";
-            entry(text, "remedy", join);
+    match permission_denied(error) {
+        Some((what, remedy)) => {
+            entry(text, "fault", &what);
+            entry(text, "remedy", &remedy);
         }
-        _ => entry(text, "fault", &error.to_string()),
+        None => entry(text, "fault", &error.to_string()),
     }
 }
 

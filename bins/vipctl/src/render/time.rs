@@ -36,6 +36,16 @@ pub fn lasting(moment: &str, now: SystemTime) -> String {
     since(moment, now).map_or_else(|| moment.to_owned(), |span| format!("for {span}"))
 }
 
+/// How far ahead a moment is: `in 1.6 s`, or `due`; what is no moment is shown as it is.
+#[must_use]
+pub fn ahead(moment: &str, now: SystemTime) -> String {
+    match humantime::parse_rfc3339(moment).map(|moment| moment.duration_since(now)) {
+        Ok(Ok(ahead)) => format!("in {}", span(ahead)),
+        Ok(Err(_)) => "due".to_owned(),
+        Err(_) => moment.to_owned(),
+    }
+}
+
 /// The day of a moment, UTC: `2026-02-03`.
 #[must_use]
 pub fn day(moment: SystemTime) -> String {
@@ -67,6 +77,16 @@ pub fn took(span: f64) -> String {
     if span < 1.0 { format!("{:.1} ms", span * 1000.0) } else { seconds(span) }
 }
 
+/// Spans that are usually short, in seconds, to be compared: `0.2/3.0/1200 ms`.
+#[must_use]
+pub fn spans(spans: &[f64]) -> String {
+    let number = |span: &f64| match span * 1000.0 {
+        small if small < 10.0 => format!("{small:.1}"),
+        great => format!("{great:.0}"),
+    };
+    format!("{} ms", spans.iter().map(number).collect::<Vec<_>>().join("/"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,11 +114,20 @@ mod tests {
         assert_eq!(ago("2026-02-03T12:00:11Z", now), "0.0 s ago");
         assert_eq!(ago("yesterday", now), "yesterday");
         assert_eq!(lasting("2026-02-03T12:00:07.500Z", now), "for 2.5 s");
+        assert_eq!(ahead("2026-02-03T12:00:11.600Z", now), "in 1.6 s");
+        assert_eq!(ahead("2026-02-03T12:00:09Z", now), "due");
+        assert_eq!(ahead("tomorrow", now), "tomorrow");
         assert_eq!((day(now), of_day(now)), ("2026-02-03".to_owned(), "12:00:10Z".to_owned()));
     }
 
     #[test]
     fn short_spans_are_in_milliseconds() {
         assert_eq!([0.000_21, 0.9, 1.0, 30.0].map(took), ["0.2 ms", "900.0 ms", "1.000 s", "30.000 s"]);
+    }
+
+    #[test]
+    fn spans_in_a_row_have_one_unit() {
+        assert_eq!(spans(&[0.000_21, 0.003, 0.0123]), "0.2/3.0/12 ms");
+        assert_eq!(spans(&[0.3, 30.0]), "300/30000 ms");
     }
 }

@@ -2,9 +2,9 @@
 //! the fakes of `tests/cli` serve.
 
 use vipkit_control::common::{Notice, Running};
-use vipkit_control::health::{self, Check, Judgement};
+use vipkit_control::health::{self, Check, Disabled, Judgement, Latency, Part, Timing};
 use vipkit_control::ipvs::{self, Server, Service};
-use vipkit_control::vrrp::{Address, Daemon, Held, Instance, Peer, State};
+use vipkit_control::vrrp::{Address, Daemon, Held, Instance, Peer, State, Tracker, TrackerKind};
 
 pub fn running() -> Running {
     Running {
@@ -23,7 +23,14 @@ pub fn daemon() -> Daemon {
 }
 
 pub fn health_daemon() -> health::Daemon {
-    health::Daemon { running: running(), lateness: 0.0001, lateness_max: 0.002, runs: 2 }
+    health::Daemon {
+        running: running(),
+        lateness: 0.0001,
+        lateness_max: 0.002,
+        runs: 2,
+        in_flight: 0,
+        waiting: 0,
+    }
 }
 
 pub fn ipvs_daemon() -> ipvs::Daemon {
@@ -40,36 +47,102 @@ pub fn ipvs_daemon() -> ipvs::Daemon {
 
 /// A check that is up.
 pub fn check(name: &str) -> Check {
+    let part = part("tcp");
     Check {
         name: name.to_owned(),
+        kind: part.kind.clone(),
+        target: part.target.clone(),
+        state: part.state,
+        judged: part.judged,
+        weight: None,
+        since: part.since.clone(),
+        reason: part.reason.clone(),
+        warning: None,
+        generation: 1,
+        disabled: None,
+        used_by: vec!["service web".to_owned()],
+        runs: vec![part],
+    }
+}
+
+/// What a check is made of, up.
+pub fn part(label: &str) -> Part {
+    Part {
+        label: label.to_owned(),
         kind: "tcp".to_owned(),
         target: "192.168.4.100:80".to_owned(),
         state: health::State::Up,
         judged: Some(Judgement::Up),
+        weight: None,
         since: "2026-01-30T22:30:00.100Z".to_owned(),
         reason: "connected".to_owned(),
-        generation: 1,
+        warning: None,
         failures: 0,
+        successes: 0,
         checked: Some("2026-02-03T02:59:59.600Z".to_owned()),
         took: Some(0.000_21),
+        latency: Some(Latency { p50: 0.000_21, p90: 0.000_4, p99: 0.000_9, samples: 64 }),
+        next: Some("2026-02-03T03:00:01.600Z".to_owned()),
         interval: 2.0,
         timeout: 1.0,
         retries: 2,
         retry_delay: 0.5,
+        rise: 1,
+        fall: 1,
         shared_by: 1,
-        counters: [("runs".to_owned(), 9000)].into(),
+        counters: [("passed".to_owned(), 9000), ("failed".to_owned(), 0)].into(),
+    }
+}
+
+/// The same part, found down.
+pub fn down_part(label: &str) -> Part {
+    Part {
+        state: health::State::Down,
+        judged: Some(Judgement::Down),
+        since: "2026-02-03T02:56:48.000Z".to_owned(),
+        reason: "connection refused".to_owned(),
+        ..part(label)
     }
 }
 
 /// The same check, found down.
 pub fn down(name: &str) -> Check {
+    let part = down_part("tcp");
     Check {
-        state: health::State::Down,
-        judged: Some(Judgement::Down),
-        since: "2026-02-03T02:56:48.000Z".to_owned(),
-        reason: "connection refused".to_owned(),
+        state: part.state,
+        judged: part.judged,
+        since: part.since.clone(),
+        reason: part.reason.clone(),
         generation: 2,
+        runs: vec![part],
         ..check(name)
+    }
+}
+
+/// A check that somebody disabled while it was up.
+pub fn disabled(name: &str) -> Check {
+    let by = Disabled { by: "uid 0".to_owned(), since: "2026-02-03T02:00:00.000Z".to_owned() };
+    Check { disabled: Some(by), runs: vec![Part { next: None, ..part("tcp") }], ..check(name) }
+}
+
+/// The check with this part.
+pub fn with_part(part: Part, check: Check) -> Check {
+    Check { runs: vec![part], ..check }
+}
+
+/// One run of a check that passed.
+pub fn passed(label: &str) -> health::Report {
+    let step = |step: &str, took| Timing { step: step.to_owned(), took };
+    health::Report {
+        label: label.to_owned(),
+        kind: "https".to_owned(),
+        target: "192.168.4.100:443".to_owned(),
+        state: health::State::Up,
+        weight: None,
+        reason: "200 OK".to_owned(),
+        warning: None,
+        took: 0.0123,
+        timings: vec![step("connect", 0.000_2), step("tls", 0.003_4), step("first byte", 0.008_7)],
     }
 }
 
@@ -141,6 +214,7 @@ pub fn active(name: &str) -> Instance {
         since: "2026-02-03T02:56:48.000Z".to_owned(),
         reason: "no advert for 3.609 s".to_owned(),
         priority: 100,
+        effective_priority: 100,
         preempt: true,
         accept: true,
         strict: false,
@@ -155,6 +229,7 @@ pub fn active(name: &str) -> Instance {
         skew_time: 0.609,
         active_down_interval: 3.609,
         timer: Some(0.25),
+        trackers: Vec::new(),
         addresses: vec![address("192.168.4.80/24", true, true)],
         address_count: 1,
         addresses_present: 1,
@@ -217,6 +292,34 @@ pub fn with_addresses(addresses: Vec<Address>, instance: Instance) -> Instance {
         addresses_present: present as u64,
         addresses,
         ..instance
+    }
+}
+
+/// A tracked check that is up, and lowers the priority when it is not.
+pub fn tracker(name: &str) -> Tracker {
+    Tracker {
+        kind: TrackerKind::Check,
+        name: name.to_owned(),
+        weight: Some(-60),
+        state: health::State::Up,
+        judged: Some(Judgement::Up),
+        stale: false,
+        change: 0,
+        fault: false,
+        since: Some("2026-01-30T22:30:00.100Z".to_owned()),
+        reason: "connected".to_owned(),
+    }
+}
+
+/// The same, down.
+pub fn tracker_down(name: &str) -> Tracker {
+    Tracker {
+        state: health::State::Down,
+        judged: Some(Judgement::Down),
+        change: -60,
+        since: Some("2026-02-03T02:56:48.000Z".to_owned()),
+        reason: "refused".to_owned(),
+        ..tracker(name)
     }
 }
 

@@ -52,7 +52,7 @@ pub trait Kind: Clone + Serialize + Send + 'static {
         self.clone()
     }
     /// The answer to a method that not all interfaces have.
-    fn other(_: &BTreeMap<String, Self>, call: &Call) -> Result<Value, Error> {
+    fn other(_: &mut BTreeMap<String, Self>, call: &Call) -> Result<Value, Error> {
         Err(Error::method_not_found(&call.method))
     }
 }
@@ -263,7 +263,7 @@ impl<T: Kind> Handler for Mouth<T> {
             ".Get" => Outcome::reply(call.parameters().and_then(|asked| world.get(&asked))),
             ".Monitor" => self.feed.monitor(world.clone()),
             ".Reload" => Outcome::reply(self.reload()),
-            _ => Outcome::reply(T::other(&world.objects.borrow(), call)),
+            _ => Outcome::reply(T::other(&mut world.objects.borrow_mut(), call)),
         }
     }
 

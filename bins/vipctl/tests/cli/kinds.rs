@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use vipkit_control::call::Call;
-use vipkit_control::common::{Changes, Running};
+use vipkit_control::common::{Changes, GetParameters, Running};
 use vipkit_control::error::Error;
-use vipkit_control::health::{self, Check};
+use vipkit_control::health::{self, Check, Part, Weight, WeightUnit};
 use vipkit_control::service::{Interface, Service};
 use vipkit_control::vrrp::{self, Instance, State};
 use vipkit_control::{ipvs, page};
 
 use crate::fake::Kind;
-use crate::objects::{self, active, address, removed, server, with_addresses};
+use crate::objects::{self, active, address, disabled, passed, removed, server, with_addresses};
 
 const fn serving(interfaces: &'static [&'static Interface]) -> Service {
     Service { vendor: "vipkit", product: "fake", version: "1", url: "https://example.org", interfaces }
@@ -49,7 +49,7 @@ impl Kind for Instance {
     }
 
     /// ListAddresses, unless the instance has fewer addresses than it says.
-    fn other(all: &BTreeMap<String, Self>, call: &Call) -> Result<Value, Error> {
+    fn other(all: &mut BTreeMap<String, Self>, call: &Call) -> Result<Value, Error> {
         let none = || Error::method_not_implemented(&call.method);
         let vrrp::ListAddressesParameters { name, cursor, limit } = call.parameters()?;
         let instance = all.get(&name).filter(|one| one.addresses.len() as u64 == one.address_count);
@@ -101,6 +101,57 @@ impl Kind for Check {
     fn unchanged() -> Value {
         json!(Changes { unchanged: 1, ..Changes::default() })
     }
+
+    /// A check of kind external may be set to all weights but 13, unless it is not ours; running one finds it as it is.
+    fn other(all: &mut BTreeMap<String, Self>, call: &Call) -> Result<Value, Error> {
+        let named = |call: &Call| call.parameters().map(|GetParameters { name }| name);
+        match call.method.as_str() {
+            health::RUN => {
+                let report = |part: &Part| health::Report {
+                    state: part.state,
+                    reason: part.reason.clone(),
+                    ..passed(&part.label)
+                };
+                let reports = find(all, named(call)?)?.runs.iter().map(report).collect();
+                Ok(json!(health::RunReply { reports }))
+            }
+            health::SET => {
+                let health::SetParameters { name, judged, weight, .. } = call.parameters()?;
+                let Self { name, kind, .. } = find(all, name)?.clone();
+                if kind != "external" {
+                    return Err(Error::new(health::NOT_EXTERNAL, &health::NotExternal { name, kind }));
+                }
+                if name == "theirs" {
+                    let needed = vec!["user:app".to_owned(), "group:web".to_owned()];
+                    return Err(Error::new(health::NOT_ALLOWED, &health::NotAllowed { name, needed }));
+                }
+                if weight == Some(13) {
+                    let (what, hint) = ("weight 13".to_owned(), "any but 13".to_owned());
+                    return Err(Error::new(health::BAD_VALUE, &health::BadValue { what, hint }));
+                }
+                let check = find(all, name)?;
+                check.judged = Some(judged);
+                check.weight = weight.map(|number| Weight { unit: WeightUnit::Absolute, number });
+                Ok(json!(health::Done {}))
+            }
+            health::ENABLE => {
+                find(all, named(call)?)?.disabled = None;
+                Ok(json!(health::Done {}))
+            }
+            health::DISABLE => {
+                let check = find(all, named(call)?)?;
+                check.disabled = disabled("").disabled;
+                check.runs.iter_mut().for_each(|part| part.next = None);
+                Ok(json!(health::Done {}))
+            }
+            other => Err(Error::method_not_found(other)),
+        }
+    }
+}
+
+fn find(all: &mut BTreeMap<String, Check>, name: String) -> Result<&mut Check, Error> {
+    let known = all.keys().cloned().collect();
+    all.get_mut(&name).ok_or_else(|| Error::new(health::NO_SUCH_CHECK, &health::NoSuchCheck { name, known }))
 }
 
 /// An instance as it is when all is well in this state.

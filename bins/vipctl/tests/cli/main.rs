@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod fake;
 #[cfg(test)]
+mod health;
+#[cfg(test)]
 mod kinds;
 #[cfg(test)]
 mod node;

@@ -151,20 +151,6 @@ fn of_many_known_names_a_few_are_named() {
 }
 
 #[test]
-fn ten_thousand_checks_are_read_and_only_those_that_are_not_up_shown() {
-    let folder = TempDir::new().unwrap();
-    let mut many: Vec<_> = (0..10_000).map(|number| check(&format!("c{number:05}"))).collect();
-    many[4711] = down("c04711");
-    let _fake = Fake::start(&folder, many);
-    let said = text(&vipctl(&folder, &["health"]).stdout);
-    let lines: Vec<_> = said.lines().collect();
-    assert_eq!(lines.len(), 5, "{said}");
-    assert_eq!(lines[0], "10000 checks: 9999 up, 1 down");
-    assert!(lines[2].starts_with("c04711  down   "), "{said}");
-    assert_eq!(text(&vipctl(&folder, &["health", "--all"]).stdout).lines().count(), 10_003);
-}
-
-#[test]
 fn reload_goes_in_order_and_stops_at_a_refusal() {
     let mut node = Node::start();
     let good = vipctl(&node.folder, &["reload"]);

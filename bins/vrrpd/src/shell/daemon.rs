@@ -24,6 +24,7 @@ use vipkit_linux::packet_socket::PacketSocket;
 use vipkit_linux::timer::Deadline;
 
 use super::firewall::Firewall;
+use super::health::Health;
 use super::holdings::Holdings;
 use super::host::Host;
 use super::ports::{Ports, Wire};
@@ -87,6 +88,7 @@ pub struct Daemon {
     pub(super) routing: Routing,
     pub(super) firewall: Firewall,
     pub(super) remembered: Remembered,
+    pub(super) health: Health,
     pub(super) last_repair: BTreeMap<String, Mono>,
     /// Interfaces where the kernel refused changes: how often in a row, and what.
     pub(super) refusals: BTreeMap<String, (u32, String)>,
@@ -129,6 +131,7 @@ impl Daemon {
                 routing: parts.routing,
                 firewall: parts.firewall,
                 remembered: parts.remembered,
+                health: Health::default(),
                 last_repair: BTreeMap::new(),
                 refusals: BTreeMap::new(),
                 link_errors: BTreeMap::new(),
@@ -192,6 +195,7 @@ impl Daemon {
         self.firewall.want(closed);
         self.identity.configured(&config);
         self.rename(&config);
+        self.track(&config);
         let mut done = Reloaded::default();
         let gone: Vec<String> =
             self.members.keys().filter(|n| !config.vrrp.contains_key(*n)).cloned().collect();
@@ -205,6 +209,7 @@ impl Daemon {
                 Some(router) if *router.config() == instance => &mut done.unchanged,
                 Some(router) if router.is_same_router(&instance) => {
                     self.with(&name, |router, now, out| router.change_config(instance, now, out));
+                    self.tell_verdicts(&name);
                     &mut done.changed
                 }
                 Some(_) => {
@@ -265,7 +270,8 @@ impl Daemon {
         let mut router = Router::new(&name, instance, now());
         router.remember(self.remembered.take(router.config()));
         self.feed.touch(&name);
-        self.members.insert(name, Member { router, slot });
+        self.members.insert(name.clone(), Member { router, slot });
+        self.tell_verdicts(&name);
     }
 
     fn remove(&mut self, name: &str) {

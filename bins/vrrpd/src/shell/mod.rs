@@ -6,12 +6,14 @@
 //! packets ────► receive          one task an interface (ports)
 //! netlink ────► host_changed     links and addresses (host); routes, rules (routing); nftables (firewall)
 //! reconcile ◄── holdings         a few changes a turn; the ledger is in its file first
+//! verdicts ───► hear             healthcheckd's, on the tracked checks (health)
 //! signals ────► reload, stop     socket ──► mouth
 //! ```
 //! Blocking work (files of the configuration, the ledger and the sequences; long dumps; nft(8)) is done on helper threads.
 
 mod daemon;
 mod firewall;
+mod health;
 mod holdings;
 mod host;
 mod kernel_settings;
@@ -86,6 +88,7 @@ async fn live(options: &Options, mut outside: Outside, lock: Rc<Lock>, log: &Log
     tasks.spawn_local(watch_routing(daemon.clone()));
     tasks.spawn_local(keep_firewall(daemon.clone()));
     tasks.spawn_local(save_sequences(daemon.clone()));
+    tasks.spawn_local(health::follow(daemon.clone()));
     tasks.spawn_local(lock.clone().keep());
     let (saved, settled) = watch::channel(0);
     let closing = Rc::new(Notify::new());

@@ -31,6 +31,21 @@ fn held(what: &str) -> vrrp::Held {
     vrrp::Held { what: what.to_owned(), present: false }
 }
 
+fn tracker() -> vrrp::Tracker {
+    vrrp::Tracker {
+        kind: vrrp::TrackerKind::Check,
+        name: "nginx".to_owned(),
+        weight: Some(-60),
+        state: vrrp::TrackedState::CouldNotRun,
+        judged: Some(vrrp::Judgement::Down),
+        stale: true,
+        change: -60,
+        fault: false,
+        since: Some("2026-11-24T06:00:01Z".to_owned()),
+        reason: "refused".to_owned(),
+    }
+}
+
 fn instance() -> vrrp::Instance {
     vrrp::Instance {
         name: "web".to_owned(),
@@ -43,6 +58,7 @@ fn instance() -> vrrp::Instance {
         since: "2026-11-24T06:00:01Z".to_owned(),
         reason: "heard 192.168.4.100 with priority 200".to_owned(),
         priority: 100,
+        effective_priority: 40,
         preempt: true,
         accept: true,
         strict: false,
@@ -69,6 +85,7 @@ fn instance() -> vrrp::Instance {
         skew_time: 0.609,
         active_down_interval: 3.609,
         timer: Some(2.75),
+        trackers: vec![tracker()],
         addresses: vec![address("192.168.4.80/24")],
         address_count: 1,
         addresses_present: 0,
@@ -101,9 +118,13 @@ fn instance() -> vrrp::Instance {
 
 #[test]
 fn the_vrrp_interface_is_what_its_file_says() {
-    use vrrp::{State, Step};
+    use vrrp::{Judgement, State, Step, TrackedState, TrackerKind};
     let contract = Contract::of(&vrrp::INTERFACE);
     contract.variants("State", vec![State::Initialize, State::Backup, State::Active, State::Fault]);
+    contract.variants("TrackerKind", vec![TrackerKind::Check, TrackerKind::Interface]);
+    let tracked = [TrackedState::Up, TrackedState::Down, TrackedState::Unknown, TrackedState::CouldNotRun];
+    contract.variants("TrackedState", tracked.to_vec());
+    contract.variants("Judgement", vec![Judgement::Up, Judgement::Down]);
     contract.variants("Step", vec![Step::Begin, Step::Page, Step::Level, Step::Change]);
     contract.method(vrrp::GET_DAEMON, NoParameters {}, vrrp::GetDaemonReply { daemon: daemon() });
     contract.method(
@@ -154,10 +175,12 @@ fn what_may_be_missing_may_be_missing() {
         source: None,
         virtual_mac: None,
         timer: None,
+        trackers: vec![vrrp::Tracker { weight: None, judged: None, since: None, ..tracker() }],
         ..instance()
     };
     let mut json = serde_json::to_value(&bare).unwrap();
     json.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    json["trackers"][0].as_object_mut().unwrap().retain(|_, value| !value.is_null());
     assert_eq!(serde_json::from_value::<vrrp::Instance>(json).unwrap(), bare);
     let parameters: common::ListParameters = serde_json::from_value(json!({})).unwrap();
     assert_eq!(parameters, common::ListParameters::default());
@@ -175,6 +198,9 @@ fn only_reload_changes_and_only_monitor_streams() {
     assert_eq!(names(|method| method.streams), [vrrp::MONITOR]);
 }
 
+/// Things that one instance can track.
+const TRACKERS: usize = 64;
+
 /// As much of everything as an instance shows, in its longest words.
 fn largest() -> vrrp::Instance {
     const ADDRESS: &str = "2001:db8:1111:2222:3333:4444:5555:6666";
@@ -190,9 +216,11 @@ fn largest() -> vrrp::Instance {
     let long = |peer: &vrrp::Peer| vrrp::Peer { address: ADDRESS.to_owned(), ..peer.clone() };
     let refusal =
         vrrp::Refusal { address: ADDRESS.to_owned(), reason: "x".repeat(200), ..refused[0].clone() };
+    let tracker = vrrp::Tracker { name: "x".repeat(64), reason: "x".repeat(256), ..tracker() };
     vrrp::Instance {
         name: "x".repeat(64),
         reason: "x".repeat(500),
+        trackers: vec![tracker; TRACKERS],
         addresses: vec![address(&format!("{ADDRESS}/128")); vrrp::SHOWN_MAX],
         routes: vec![held(&route); vrrp::SHOWN_MAX],
         rules: vec![held(&rule); vrrp::SHOWN_MAX],

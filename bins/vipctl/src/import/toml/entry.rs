@@ -10,6 +10,7 @@ use crate::import::keys;
 use crate::import::mac::VirtualMac;
 use crate::import::route::Route;
 use crate::import::rule::Rule;
+use crate::import::track::{Track, Watched};
 use crate::import::unicast::Peer;
 
 /// A table of the keys that have values.
@@ -80,6 +81,21 @@ pub fn rule(rule: &Rule) -> String {
         ("family", by_mark.then(|| quote(family))),
         ("table", Some(number.to_string())),
         ("priority", Some(priority.to_string())),
+    ])
+}
+
+/// Of `track`.
+pub fn track(Track { what, weight, up_delay, down_delay, .. }: &Track) -> String {
+    let (key, name) = match what {
+        Watched::Check(name) => ("check", name),
+        Watched::Interface(name) => ("interface", name),
+    };
+    let delay = |delay: &std::time::Duration| (!delay.is_zero()).then(|| duration(*delay));
+    table([
+        (key, Some(quote(name))),
+        ("weight", weight.map(|weight| weight.to_string())),
+        ("up_delay", delay(up_delay)),
+        ("down_delay", delay(down_delay)),
     ])
 }
 

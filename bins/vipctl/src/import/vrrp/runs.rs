@@ -80,6 +80,7 @@ pub(super) fn whole(
         } else {
             draft.garp
         },
+        track: Vec::new(),
         later: draft.later,
     })
 }

@@ -1,5 +1,6 @@
 //! The instances of a status: a row for each, and under it why it is so, who is heard, what is wrong and what helps.
 
+use std::cmp::Ordering;
 use std::time::SystemTime;
 
 use vipkit_control::vrrp::{Instance, Peer};
@@ -20,11 +21,17 @@ pub fn show(text: &mut Text, instances: &[Instance], now: SystemTime) {
 
 fn row(instance: &Instance, now: SystemTime) -> Vec<Cell> {
     let (tone, state) = notice::state(instance.state);
+    let Instance { priority, effective_priority: effective, .. } = instance;
+    let priority = match effective.cmp(priority) {
+        Ordering::Less => (Tone::Odd, format!("{effective} of {priority}")),
+        Ordering::Equal => plain(priority.to_string()),
+        Ordering::Greater => plain(format!("{effective} of {priority}")),
+    };
     vec![
         plain(&instance.name),
         (tone, state.to_owned()),
         plain(time::ago(&instance.since, now)),
-        plain(instance.priority.to_string()),
+        priority,
         plain(instance.virtual_router_id.to_string()),
         plain(&instance.interface),
     ]
@@ -147,8 +154,13 @@ VI_1  Active  3 m 12 s ago  100       51    eth0
         let addresses = (1..=12).map(|n| address(&format!("10.0.0.{n}/24"), n != 12, n != 12)).collect();
         let peers = (1..=10).map(|n| peer(&format!("192.168.4.{n}"), n)).collect();
         let large = with_addresses(addresses, Instance { peers, ..active("large") });
-        let short =
-            Instance { interface: "bond0.1001".to_owned(), virtual_router_id: 7, priority: 5, ..backup("b") };
+        let short = Instance {
+            interface: "bond0.1001".to_owned(),
+            virtual_router_id: 7,
+            priority: 5,
+            effective_priority: 5,
+            ..backup("b")
+        };
         assert_text(
             &table(vec![
                 short,
@@ -215,6 +227,15 @@ many  Active  3 m 12 s ago  100       51    eth0
            missing; if it does not, `journalctl -u vrrpd` says why
 ",
         );
+    }
+
+    #[test]
+    fn a_lowered_priority_is_shown_with_its_cause() {
+        let warnings = vec![notice("check nginx is down: refused", "`vipctl health nginx`")];
+        let lowered = Instance { effective_priority: 40, warnings, ..backup("VI_1") };
+        let text = table(vec![lowered]);
+        assert!(text.contains("VI_1  Backup  3 m 12 s ago  40 of 100  51    eth0\n"), "{text}");
+        assert!(text.contains("  warning  check nginx is down: refused\n  remedy   `vipctl health nginx`\n"));
     }
 
     #[test]

@@ -11,13 +11,19 @@ pub fn facts(instance: &Instance) -> Vec<(&'static str, String)> {
     let Instance { virtual_router_id, family, version, hmac, .. } = instance;
     let strict = if instance.strict { ", strict" } else { "" };
     let preempts = if instance.preempt { "preempts" } else { "does not preempt" };
+    let Instance { priority, effective_priority, .. } = instance;
+    let effective = if effective_priority == priority {
+        String::new()
+    } else {
+        format!(", effective {effective_priority}")
+    };
     let peers = instance.unicast_peers.len();
     let to = if peers == 0 { "multicast".to_owned() } else { count(peers, "unicast peer") };
     let mode = hmac.as_ref().map(|hmac| format!(", {}", hmac.mode)).unwrap_or_default();
     [
         ("reason", instance.reason.clone()),
         ("virtual router", format!("VRID {virtual_router_id}, {family}, version {version}{strict}")),
-        ("priority", format!("{}, {preempts}", instance.priority)),
+        ("priority", format!("{priority}{effective}, {preempts}")),
         ("Accept_Mode", if instance.accept { "on" } else { "off" }.to_owned()),
         ("interface", instance.interface.clone()),
     ]

@@ -3,6 +3,7 @@
 mod facts;
 mod holdings;
 mod peers;
+pub mod trackers;
 
 use std::time::SystemTime;
 
@@ -78,6 +79,7 @@ fn show(text: &mut Text, instance: &Instance, extent: Extent, now: SystemTime) {
     for (label, words) in facts::facts(instance) {
         text.entry(plain(label), plain(words), INDENT, LABEL);
     }
+    trackers::show(text, instance, now);
     holdings::show(text, instance, extent);
     peers::peers(text, instance, now);
     peers::refused(text, &instance.refused, now);
@@ -127,7 +129,8 @@ mod tests {
 
     use super::*;
     use crate::testing::{
-        active, address, backup, daemon, held, notice, now, peer, too_wide, with_addresses,
+        active, address, backup, daemon, held, notice, now, peer, too_wide, tracker, tracker_down,
+        with_addresses,
     };
 
     fn shown(all: &[Instance], extent: Extent) -> String {
@@ -321,6 +324,43 @@ vrrpd on web1: its latest deadline was served 0.1 ms late, at worst 2.0 ms
     }
 
     #[test]
+    fn each_tracker_with_what_it_does_and_why() {
+        let trackers = vec![
+            tracker("db"),
+            wire::Tracker { stale: true, ..tracker_down("nginx") },
+            wire::Tracker { weight: None, change: 0, fault: true, ..tracker_down("app") },
+            wire::Tracker { weight: None, state: wire::TrackedState::CouldNotRun, ..tracker("disk") },
+            wire::Tracker {
+                kind: wire::TrackerKind::Interface,
+                weight: Some(20),
+                change: 20,
+                since: None,
+                judged: None,
+                state: wire::TrackedState::Unknown,
+                ..tracker("eth1")
+            },
+        ];
+        let text = shown(&[Instance { trackers, effective_priority: 40, ..active("a") }], Extent::One);
+        assert!(text.contains("  priority                100, effective 40, preempts\n"), "{text}");
+        assert_eq!(
+            part(&text, "  trackers", "  addresses"),
+            "  trackers
+    TRACKED         STATE          EFFECT         SINCE
+    check db        up             -60 if down    3 d 4 h ago
+      connected
+    check nginx     down, stale    -60            3 m 12 s ago
+      refused
+    check app       down           fault          3 m 12 s ago
+      refused
+    check disk      could not run  fault if down  3 d 4 h ago
+      counts as up: connected
+    interface eth1  unknown        +20            -
+      not judged: connected
+"
+        );
+    }
+
+    #[test]
     fn of_many_addresses_those_in_the_wrong_place_come_first() {
         let addresses: Vec<_> = (0..4000)
             .map(|n| format!("10.0.{}.{}/32", n / 250, n % 250))
@@ -381,7 +421,9 @@ vrrpd on web1: its latest deadline was served 0.1 ms late, at worst 2.0 ms
             Instance { version: 2, checksum: None, authentication: "pass".to_owned(), ..active("a") };
         let text = shown(&[simple], Extent::One);
         assert!(text.contains("  authentication          pass\n  Advertisement_Interval"), "{text}");
-        for absent in ["checksum  ", "virtual MAC", "routes", "rules", "refused", "HMAC"] {
+        for absent in
+            ["checksum  ", "effective", "trackers", "virtual MAC", "routes", "rules", "refused", "HMAC"]
+        {
             assert!(!text.contains(absent), "{absent}: {text}");
         }
         let down = wire::VirtualMac { up: false, ..full().virtual_mac.unwrap() };

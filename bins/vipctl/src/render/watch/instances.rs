@@ -4,12 +4,13 @@ use std::time::SystemTime;
 
 use vipkit_control::common::Running;
 use vipkit_control::monitor::Update;
-use vipkit_control::vrrp::{Address, Daemon, Held, Instance, Monitor, Peer};
+use vipkit_control::vrrp::{Address, Daemon, Held, Instance, Monitor, Peer, Tracker};
 
 use super::{Lines, Told};
 use crate::render::notice::{self, SHOWN};
 use crate::render::text::{Cell, Tone, plain};
 use crate::render::time;
+use crate::render::vrrp::trackers;
 
 impl Told for Instance {
     type Monitor = Monitor;
@@ -50,11 +51,10 @@ fn changes(before: &Instance, after: &Instance, lines: &mut Lines) {
     } else if before.since != after.since {
         lines.add(name, &[cell(new), plain(" again"), reason]);
     }
-    for (tone, words) in addresses(before, after).into_iter().chain(peers(before, after)) {
+    for (tone, words) in
+        addresses(before, after).into_iter().chain(peers(before, after)).chain(priority(before, after))
+    {
         lines.add(name, &[(tone, words)]);
-    }
-    if before.priority != after.priority {
-        lines.add(name, &[plain(format!("priority {} -> {}", before.priority, after.priority))]);
     }
     if settings(before) != settings(after) {
         lines.add(name, &[plain("settings changed")]);
@@ -103,6 +103,28 @@ fn peers(before: &Instance, after: &Instance) -> Vec<Cell> {
     after.peers.iter().filter_map(news).collect()
 }
 
+/// The configured and the effective priority, and what of what is tracked changed the latter.
+fn priority(before: &Instance, after: &Instance) -> Vec<Cell> {
+    let is_effective = |instance: &Instance| instance.priority == instance.effective_priority;
+    let (old, new) = (before.effective_priority, after.effective_priority);
+    let configured = (before.priority != after.priority)
+        .then(|| plain(format!("priority {} -> {}", before.priority, after.priority)));
+    let effective = (old != new && !(is_effective(before) && is_effective(after))).then(|| {
+        let was = |tracker: &Tracker| {
+            before.trackers.iter().any(|t| is_same(t, tracker) && t.change == tracker.change)
+        };
+        let news = after.trackers.iter().filter(|tracker| !was(tracker));
+        let why: Vec<_> = news.map(|t| format!("{}: {}", trackers::name(t), t.reason)).collect();
+        let why = if why.is_empty() { String::new() } else { format!(" ({})", why.join("; ")) };
+        (if new < old { Tone::Odd } else { Tone::Plain }, format!("effective priority {old} -> {new}{why}"))
+    });
+    configured.into_iter().chain(effective).collect()
+}
+
+fn is_same(one: &Tracker, other: &Tracker) -> bool {
+    (one.kind, &one.name) == (other.kind, &other.name)
+}
+
 /// What only a reload changes.
 fn settings(instance: &Instance) -> impl PartialEq + '_ {
     let Instance { interface, virtual_router_id, version, preempt, accept, strict, .. } = instance;
@@ -115,6 +137,7 @@ fn settings(instance: &Instance) -> impl PartialEq + '_ {
         (advertisement_interval, checksum, authentication, hmac, unicast_peers),
         (instance.address_count, addresses.collect::<Vec<_>>()),
         (held(&instance.routes), held(&instance.rules)),
+        instance.trackers.iter().map(|t| (t.kind, &t.name, t.weight)).collect::<Vec<_>>(),
     )
 }
 
@@ -128,7 +151,9 @@ mod tests {
     use crate::daemons::object::Object;
     use crate::render::watch::Story;
     use crate::render::watch::testing::{self, begun, step, tell};
-    use crate::testing::{active, address, backup, daemon, held, notice, peer, with_addresses};
+    use crate::testing::{
+        active, address, backup, daemon, held, notice, peer, tracker, tracker_down, with_addresses,
+    };
 
     fn said(before: Instance, after: Instance) -> Vec<String> {
         testing::said(daemon(), before, after)
@@ -191,7 +216,8 @@ mod tests {
     fn a_reload_is_told() {
         let before = active("VI_1");
         let addresses = vec![address("192.168.4.80/24", true, true), address("192.168.4.81/24", true, false)];
-        let after = with_addresses(addresses, Instance { priority: 90, ..active("VI_1") });
+        let after =
+            with_addresses(addresses, Instance { priority: 90, effective_priority: 90, ..active("VI_1") });
         assert_eq!(
             said(before.clone(), after),
             ["192.168.4.81/24 present on eth0, not from vrrpd", "priority 100 -> 90", "settings changed"]
@@ -208,6 +234,19 @@ mod tests {
 03:00:00Z  new           added: Initialize: not started
 03:00:00Z  VI_1          removed
 "
+        );
+    }
+
+    #[test]
+    fn what_lowers_the_priority_is_told() {
+        let with = |effective_priority, trackers| Instance { effective_priority, trackers, ..active("VI_1") };
+        let well = || with(100, vec![tracker("db"), tracker("nginx")]);
+        let down = || with(40, vec![tracker("db"), tracker_down("nginx")]);
+        assert_eq!(said(well(), down()), ["effective priority 100 -> 40 (check nginx: refused)"]);
+        assert_eq!(said(down(), well()), ["effective priority 40 -> 100 (check nginx: connected)"]);
+        assert_eq!(
+            said(down(), Instance { priority: 120, effective_priority: 60, ..down() }),
+            ["priority 100 -> 120", "effective priority 40 -> 60"]
         );
     }
 
@@ -236,6 +275,7 @@ mod tests {
             |i| i.authentication = "pass".to_owned(),
             |i| i.routes.push(held("default via 10.0.0.1", true)),
             |i| i.rules.push(held("from 10.0.0.1/32", true)),
+            |i| i.trackers.push(tracker("nginx")),
             |i| i.address_count = 2,
             |i| i.addresses[0].advertised = false,
         ] {
