@@ -12,7 +12,7 @@ needs_of() {
     vm) echo cc:gcc ip:iproute2 bridge:iproute2 curl:curl setpriv:util-linux ipvsadm:ipvsadm python3:python3
         has_ipvs || needs_of machine ;;
     demo) echo cc:gcc flock:util-linux ip:iproute2 curl:curl busybox:busybox-static ipvsadm:ipvsadm python3:python3 ;;
-    systemd) echo cc:gcc ip:iproute2 nft:nftables ipvsadm:ipvsadm systemd-analyze:systemd; needs_of machine ;;
+    systemd) echo cc:gcc ip:iproute2 dbus-daemon:dbus nft:nftables ipvsadm:ipvsadm systemd-analyze:systemd; needs_of machine ;;
     machine) echo qemu-system-x86_64:qemu-system-x86 busybox:busybox-static modprobe:kmod cpio:cpio ;;
   esac
 }

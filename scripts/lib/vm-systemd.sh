@@ -1,5 +1,5 @@
 # Sourced by scripts/vm: what it takes to have systemd as the first process in the machine, and only the journal, the
-# folders of tmpfiles.d, and the command beside it.
+# folders of tmpfiles.d, and the command beside it, which may start the bus.
 
 systemd_init=(/lib/systemd/systemd --unit=vm.target)
 # The host's disks are not there.
@@ -10,7 +10,7 @@ systemd_units() { # FOLDER
   local wanted
   for wanted in {/etc,/usr/lib}/systemd/system/{sysinit,local-fs,sockets,timers,paths}.target.wants/*; do
     case ${wanted##*/} in
-      '*' | systemd-journald* | systemd-tmpfiles-setup.service) ;;
+      '*' | dbus.socket | systemd-journald* | systemd-tmpfiles-setup.service) ;;
       *) ln -sf /dev/null "$1/${wanted##*/}" ;;
     esac
   done

@@ -1,6 +1,7 @@
 //! The units and scripts/install under a real systemd: who runs with what rights, and what happens at reload, restart,
 //! crash, hang and stop. Takes a system apart, so it runs in the virtual machine: `scripts/test systemd`.
 
+mod checks;
 mod machine;
 
 use std::fs;
