@@ -49,6 +49,7 @@ layout() {
     file 644 "$made/$name.service" "$lib/systemd/system/$name.service"
     file 644 "docs/systemd/$name.socket" "$lib/systemd/system/$name.socket"
   done
+  file 644 "$made/healthcheckd@.service" "$lib/systemd/system/healthcheckd@.service"
   file 755 "$from/vipctl" "$prefix/bin/vipctl"
   file 644 docs/systemd/vipkit.target "$lib/systemd/system/vipkit.target"
   file 644 docs/systemd/vipkit.sysusers.conf "$lib/sysusers.d/vipkit.conf"

@@ -101,3 +101,23 @@ fn what_needs_more_is_refused_until_its_drop_in_is_there() {
     ok("systemctl restart healthcheckd");
     assert_eq!(status("healthcheckd", "NoNewPrivs"), "1");
 }
+
+#[test]
+#[ignore = "needs systemd as the first process: scripts/test systemd"]
+fn another_namespace_has_a_healthcheckd_of_its_own() {
+    let _machine = Machine::new();
+    let target = "[check.there]\ntype = 'tcp'\ntarget = '198.51.100.1:22'\ninterval = '1s'\nretries = 0\n";
+    ok("ip netns add blue");
+    ok("ip -n blue address add 198.51.100.1/32 dev lo");
+    ok("ip -n blue link set lo up");
+    ok("install -d -m 0750 -g vipkit /etc/vipkit/blue");
+    fs::write("/etc/vipkit/blue/vipkit.toml", target).unwrap();
+    ok("systemctl start healthcheckd@blue");
+    let shown =
+        || sh("env VIPKIT_RUNTIME_DIR=/run/vipkit-blue /usr/local/bin/vipctl --json health there").stdout;
+    // Refused, not unreachable: it looks from within.
+    wait("nobody answers there", || shown().contains("\"reason\":\"refused\""));
+    ok("systemctl reload healthcheckd@blue");
+    ok("systemctl stop healthcheckd@blue");
+    ok("ip netns delete blue");
+}
