@@ -2,8 +2,8 @@
 //!
 //! Pure: `verdict` makes up and down of outcomes, `schedule` says when what is due, `runs` which checks share a run,
 //! `checks` what each check with a name is made of and where it stands: `combine`, `damper` and `floor` decide that.
-//! `turns` and `admission` bound what goes on at once, `kept` is what outlives the daemon, `told` what others said, `status` shows it
-//! all.
+//! `turns` and `admission` bound what goes on at once, `kept` is what outlives the daemon, `told` what others said,
+//! `status` shows it all.
 //!
 //! `shell` is the rest: how each kind of check is run, the loop, and all that touches the clock, files and the socket.
 #![forbid(unsafe_code)]

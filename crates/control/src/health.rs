@@ -214,7 +214,7 @@ pub struct Check {
     pub reason: String,
     /// What should be looked at although it passes.
     pub warning: Option<String>,
-    /// Grows by one whenever the state, or what to act on, changes; kept over restarts, begins anew with another target.
+    /// Grows by one whenever the state, or what to act on, changes; kept by name, over restarts and reloads.
     pub generation: u64,
     /// It is not run, its verdict stays.
     pub disabled: Option<Disabled>,

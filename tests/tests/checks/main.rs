@@ -1,5 +1,6 @@
 //! Each kind of check against real servers, in networks of namespaces: what vipctl shows when the server is up, down,
-//! silent or hostile, over IPv4 and IPv6. healthcheckd runs as its unit runs it, without privileges.
+//! silent or hostile, over IPv4 and IPv6; those of this machine; several that make one verdict; twelve thousand at once.
+//! healthcheckd runs as its unit runs it, without privileges.
 
 mod agent;
 mod alone;
