@@ -109,6 +109,13 @@ impl Farm {
         shares.into_iter().filter(|(_, n)| *n > 0).map(|(web, n)| (web.address().to_string(), n)).collect()
     }
 
+    /// Waits until twelve requests in a row are shared out so: one that meets both directors while the address moves
+    /// is answered, but counts in neither's round.
+    pub fn wait_for_shares(&self, first: usize, second: usize, limit: Duration) {
+        let what = format!("twelve requests are shared {first} to {second}");
+        self.lab.wait(&what, limit, || self.answers(12) == self.shares(first, second));
+    }
+
     fn fetch(&self) -> Option<String> {
         self.client.fetch_within(VIP, SLACK)
     }
