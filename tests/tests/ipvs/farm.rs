@@ -19,6 +19,9 @@ pub const SLACK: Duration = Duration::from_secs(5);
 /// A VRRP pair with Advertisement_Interval 1 s has a holder after this.
 pub const TAKEOVER: Duration = Duration::from_secs(9);
 
+/// Twelve requests take seconds in a virtual machine, and should they not be shared as they ought to, more follow.
+const TWELVE_AGAIN: Duration = Duration::from_secs(60);
+
 /// The network.
 pub struct Farm {
     pub httpd1: Httpd,
@@ -111,9 +114,9 @@ impl Farm {
 
     /// Waits until twelve requests in a row are shared out so: one that meets both directors while the address moves
     /// is answered, but counts in neither's round.
-    pub fn wait_for_shares(&self, first: usize, second: usize, limit: Duration) {
+    pub fn wait_for_shares(&self, first: usize, second: usize) {
         let what = format!("twelve requests are shared {first} to {second}");
-        self.lab.wait(&what, limit, || self.answers(12) == self.shares(first, second));
+        self.lab.wait(&what, TWELVE_AGAIN, || self.answers(12) == self.shares(first, second));
     }
 
     fn fetch(&self) -> Option<String> {

@@ -47,7 +47,7 @@ fn the_tutorials_second_lab() {
     figure("lvs1 killed and cut off, the client is answered (by the formula 3.805 s)", took);
     assert!(farm.lvs2.has(VIP));
     assert_eq!(table(&farm.lvs2), farm.whole());
-    farm.wait_for_shares(4, 8, SLACK);
+    farm.wait_for_shares(4, 8);
     assert_eq!(table(&farm.lvs1), farm.whole(), "what a dead director leaves is whole");
 
     farm.lvs1.mend();
@@ -58,7 +58,7 @@ fn the_tutorials_second_lab() {
     farm.wait_for_answer(SLACK);
     let tables: [&Host; 2] = [&farm.lvs1, &farm.lvs2];
     assert!(tables.into_iter().all(|director| table(director) == farm.whole()));
-    farm.wait_for_shares(4, 8, SLACK);
+    farm.wait_for_shares(4, 8);
 }
 
 fn assert_down_is_shown(farm: &Farm, director: &Director) {
